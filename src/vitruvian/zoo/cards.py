@@ -1,0 +1,192 @@
+"""Model cards: what a model file is, what it was taught, how good it is, and how to use it. JSON beside the file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vitruvian.zoo.errors import ModelError
+
+CARD_SCHEMA = "vitruvian.card/1"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Architecture(_Section):
+    """What is needed to build the torch module again; see ``vitruvian.training.recipe.ModelRecipe``."""
+
+    backbone: str
+    in_channels: int
+    width: int
+    depth: int
+    mean: list[float]
+    std: list[float]
+
+
+class Preprocessing(_Section):
+    """How a picture becomes the network's input.
+
+    Attributes:
+        size: Long side in pixels.
+        stride: Both sides are padded to a multiple of this.
+        pad_value: Grey level of the border.
+        channels: Meaning of the input's channels; values are 0..1, normalisation is part of the graph.
+    """
+
+    size: int = Field(ge=32)
+    stride: int = 32
+    pad_value: int = 114
+    channels: str = "RGB"
+
+
+class TrainingSet(_Section):
+    """One set that taught the model.
+
+    Attributes:
+        name: As in the recipe.
+        source: Where it comes from.
+        terms: Licence or terms of use.
+        pictures: Number of training pictures.
+        teaches: Labels that it has.
+    """
+
+    name: str
+    source: str
+    terms: str
+    pictures: int
+    teaches: list[str]
+
+
+class ClassMetrics(_Section):
+    """One class under the card's protocol; None where not applicable."""
+
+    pictures: int
+    instances: int
+    ap: float | None
+    ap50: float | None
+    ar: float | None
+    precision: float | None = None
+    recall: float | None = None
+
+
+class SourceMetrics(_Section):
+    """One source of the validation pictures."""
+
+    pictures: int
+    ap: float | None
+    ap50: float | None
+    ar: float | None
+    ap50_by_class: dict[str, float | None]
+
+
+class Measured(_Section):
+    """What was measured, where and how.
+
+    Attributes:
+        protocol: Name of the protocol and the evaluator with its version.
+        data: The pictures it was measured on.
+        headline: Named numbers.
+        classes: By label, precision and recall at the card's thresholds.
+        sources: By source.
+    """
+
+    protocol: str
+    data: str
+    headline: dict[str, float | None]
+    classes: dict[str, ClassMetrics]
+    sources: dict[str, SourceMetrics]
+
+
+class Card(_Section):
+    """A model card.
+
+    Attributes:
+        name: Name to ask for the model by.
+        summary: One sentence.
+        task: What it does.
+        file: Model file beside the card.
+        sha256: Of the model file.
+        labels: Class names in output order.
+        architecture: Of the torch module.
+        preprocessing: Of a picture.
+        nms_iou: Overlap from which two boxes of a class are duplicates.
+        thresholds: Confidence that a box of a label must reach to be reported.
+        thresholds_from: How they were fitted.
+        data: What taught it.
+        commercial_use: Whether the terms of the data cover it.
+        measured: What it reaches.
+        weaknesses: What holds it back, by label or topic.
+        training: What ran: recipe name, pictures, versions, seed.
+    """
+
+    schema_: Literal["vitruvian.card/1"] = Field(CARD_SCHEMA, alias="schema")
+    name: str
+    summary: str
+    task: Literal["detection"] = "detection"
+    file: str
+    sha256: str
+    labels: list[str]
+    architecture: Architecture
+    preprocessing: Preprocessing
+    nms_iou: float
+    thresholds: dict[str, float]
+    thresholds_from: str
+    data: list[TrainingSet] = []
+    commercial_use: str
+    measured: Measured | None = None
+    weaknesses: dict[str, str] = {}
+    training: dict[str, str | int | float | None] = {}
+
+    def with_thresholds(self, thresholds: Mapping[str, float], thresholds_from: str | None = None) -> Card:
+        """The card with other thresholds; labels not named keep theirs.
+
+        Raises:
+            ModelError: for a label that the model does not have, or a threshold outside 0..1.
+        """
+        for label, value in thresholds.items():
+            if label not in self.labels:
+                raise ModelError(f"model {self.name!r} has no label {label!r}")
+            if not 0 <= value <= 1:
+                raise ModelError(f"threshold of {label!r} is {value}, not within 0..1")
+        merged = {**self.thresholds, **{label: round(float(v), 4) for label, v in thresholds.items()}}
+        update: dict[str, object] = {"thresholds": merged}
+        if thresholds_from is not None:
+            update["thresholds_from"] = thresholds_from
+        return self.model_copy(update=update)
+
+
+def load_card(path: str | os.PathLike[str]) -> Card:
+    """Read a card.
+
+    Raises:
+        ModelError: when it is missing or not a card.
+    """
+    path = Path(path)
+    try:
+        return Card.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ModelError(f"{path}: cannot read the model's card: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ModelError(f"{path}: not a model card: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def save_card(card: Card, path: str | os.PathLike[str]) -> None:
+    """Write a card; the file appears whole or not at all."""
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(card.model_dump_json(indent=2, by_alias=True) + "\n", encoding="utf-8")
+    os.replace(partial, path)
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
