@@ -1,0 +1,204 @@
+"""Training samples from pictures: placed, cropped, joined to mosaics, mirrored and recoloured, with their labels.
+
+All geometry is an axis-aligned scale and shift, so a box stays a box. Each sample carries, beside its boxes, the map of
+where a class may count as background; pasting pictures of different label sets side by side keeps each one's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageEnhance
+
+from vitruvian.data.background import background_map
+from vitruvian.data.dataset import Picture
+from vitruvian.images import PAD_VALUE
+from vitruvian.taxonomy import PARTS
+from vitruvian.training.recipe import AugmentRecipe
+
+MAP_STRIDE = 8
+"""Pixels between cells of the background map; the finest stride of the network."""
+
+_KEEP_VISIBLE = 0.25
+"""A box cut by the frame to less of its area than this is neither asked for nor punished."""
+_KEEP_SIDE = 3.0
+"""Pixels; nor is a box that is narrower or lower than this."""
+_KEEP_UNCOVERED = 0.35
+"""Share of a box that an occluding patch must leave in view for the box to be asked for."""
+
+
+@dataclass(slots=True)
+class Sample:
+    """A square training picture while it is being made.
+
+    Attributes:
+        image: ``(S, S, 3)`` uint8 RGB.
+        boxes: ``(n, 4)`` float32 ``xyxy`` pixels.
+        labels: ``(n,)`` int64 class indices.
+        background: ``(C, S / 8, S / 8)`` bool, where a class may count as background.
+    """
+
+    image: NDArray[np.uint8]
+    boxes: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    background: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A decoded picture, possibly shrunk, and its labels in the original's pixels."""
+
+    pixels: NDArray[np.uint8]
+    picture: Picture
+
+
+def empty_sample(size: int, classes: int) -> Sample:
+    """A canvas that shows nothing."""
+    return Sample(
+        np.full((size, size, 3), PAD_VALUE, dtype=np.uint8),
+        np.zeros((0, 4), dtype=np.float32),
+        np.zeros(0, dtype=np.int64),
+        np.ones((classes, size // MAP_STRIDE, size // MAP_STRIDE), dtype=bool),
+    )
+
+
+def paste(
+    sample: Sample,
+    labelled: Labelled,
+    names: Sequence[str],
+    cell: tuple[int, int, int, int],
+    zoom: float,
+    rng: np.random.Generator,
+) -> None:
+    """Put a picture into a cell of the canvas at ``zoom`` times the size that fills the cell.
+
+    Where the scaled picture is larger than the cell a random window is shown, where it is smaller it gets a random place.
+
+    Args:
+        sample: Changed in place.
+        labelled: The picture.
+        names: Class names in index order; other labels do not count.
+        cell: x, y, width, height on the canvas in pixels.
+        zoom: See above.
+        rng: Chooses window and place.
+    """
+    picture = labelled.picture
+    x0, y0, cell_width, cell_height = cell
+    scale = zoom * min(cell_width / picture.width, cell_height / picture.height)
+    (left, window_width), (dx, width) = _axis(picture.width, cell_width, scale, rng)
+    (top, window_height), (dy, height) = _axis(picture.height, cell_height, scale, rng)
+    dx, dy = dx + x0, dy + y0
+    shrunk = labelled.pixels.shape[1] / picture.width, labelled.pixels.shape[0] / picture.height
+    window = (left * shrunk[0], top * shrunk[1], (left + window_width) * shrunk[0], (top + window_height) * shrunk[1])
+    resized = Image.fromarray(labelled.pixels).resize((width, height), Image.Resampling.BILINEAR, box=window)
+    sample.image[dy : dy + height, dx : dx + width] = np.asarray(resized)
+
+    factor = np.array([width / window_width, height / window_height] * 2, dtype=np.float32)
+    shift = np.array([left, top] * 2, dtype=np.float32)
+    place = np.array([dx, dy] * 2, dtype=np.float32)
+    # Cells of the map whose centres lie in the pasted rectangle speak for this picture.
+    centers = (np.arange(sample.background.shape[1], dtype=np.float32) + 0.5) * MAP_STRIDE
+    columns = np.flatnonzero((centers >= dx) & (centers < dx + width))
+    rows = np.flatnonzero((centers >= dy) & (centers < dy + height))
+    xs = (centers[columns] - dx) / factor[0] + left
+    ys = (centers[rows] - dy) / factor[1] + top
+    sample.background[:, rows[:, None], columns[None, :]] = background_map(picture, names, xs, ys)
+
+    index = {name: i for i, name in enumerate(names)}
+    chosen = [(a.box, index[a.label]) for a in picture.annotations if a.label in index and not a.ignore]
+    if not chosen:
+        return
+    boxes = (np.asarray([box for box, _ in chosen], dtype=np.float32) - shift) * factor + place
+    labels = np.asarray([label for _, label in chosen], dtype=np.int64)
+    clipped = np.clip(boxes, place, place + np.array([width, height] * 2, dtype=np.float32))
+    area = (boxes[:, 2:] - boxes[:, :2]).clip(min=1e-6).prod(1)
+    sides = (clipped[:, 2:] - clipped[:, :2]).clip(min=0)
+    keep = (sides.prod(1) / area >= _KEEP_VISIBLE) & (sides.min(1) >= _KEEP_SIDE)
+    for box, label in zip(clipped[~keep], labels[~keep], strict=True):
+        _silence(sample, box, int(label))
+    sample.boxes = np.concatenate((sample.boxes, clipped[keep]))
+    sample.labels = np.concatenate((sample.labels, labels[keep]))
+
+
+def _axis(
+    length: int, cell: int, scale: float, rng: np.random.Generator
+) -> tuple[tuple[float, float], tuple[int, int]]:
+    """Window (start, length) in the picture and place (start, length) in the cell along one axis."""
+    scaled = length * scale
+    if scaled > cell:
+        window = cell / scale
+        return (float(rng.uniform(0, length - window)), window), (0, cell)
+    drawn = max(1, round(scaled))
+    return (0.0, float(length)), (int(rng.integers(0, cell - drawn + 1)), drawn)
+
+
+def _silence(sample: Sample, box: NDArray[np.float32], label: int) -> None:
+    """Let nothing inside ``box`` count as background of a class."""
+    size = sample.background.shape[1]
+    x1, y1 = (int(v) for v in np.floor(box[:2] / MAP_STRIDE).clip(0, size))
+    x2, y2 = (int(v) for v in np.ceil(box[2:] / MAP_STRIDE).clip(0, size))
+    sample.background[label, y1:y2, x1:x2] = False
+
+
+def occlude(sample: Sample, rng: np.random.Generator) -> None:
+    """Lay a patch over a random part of a random box; boxes that it hides are neither asked for nor punished.
+
+    The patch is noise, one colour, or a piece of the sample itself.
+    """
+    if len(sample.boxes) == 0:
+        return
+    size = sample.image.shape[0]
+    x1, y1, x2, y2 = sample.boxes[rng.integers(len(sample.boxes))]
+    width = int(np.clip((x2 - x1) * rng.uniform(0.3, 0.8), 2, size - 1))
+    height = int(np.clip((y2 - y1) * rng.uniform(0.3, 0.8), 2, size - 1))
+    left = int(np.clip(rng.uniform(x1 - width / 2, x2 - width / 2), 0, size - width))
+    top = int(np.clip(rng.uniform(y1 - height / 2, y2 - height / 2), 0, size - height))
+    target = sample.image[top : top + height, left : left + width]
+    kind = rng.integers(3)
+    if kind == 0:
+        target[:] = rng.integers(0, 256, target.shape, dtype=np.uint8)
+    elif kind == 1:
+        target[:] = rng.integers(0, 256, 3, dtype=np.uint8)
+    else:
+        v, u = int(rng.integers(0, size - height + 1)), int(rng.integers(0, size - width + 1))
+        target[:] = sample.image[v : v + height, u : u + width].copy()
+    low = np.maximum(sample.boxes[:, :2], np.array([left, top], dtype=np.float32))
+    high = np.minimum(sample.boxes[:, 2:], np.array([left + width, top + height], dtype=np.float32))
+    covered = (high - low).clip(min=0).prod(1) / (sample.boxes[:, 2:] - sample.boxes[:, :2]).prod(1)
+    hidden = covered > 1 - _KEEP_UNCOVERED
+    for box, label in zip(sample.boxes[hidden], sample.labels[hidden], strict=True):
+        _silence(sample, box, int(label))
+    sample.boxes, sample.labels = sample.boxes[~hidden], sample.labels[~hidden]
+
+
+def mirror(sample: Sample, mirrored: NDArray[np.int64]) -> None:
+    """Swap left and right; ``mirrored[i]`` is the class index of class i's mirror image."""
+    size = sample.image.shape[1]
+    sample.image = sample.image[:, ::-1]
+    sample.boxes = sample.boxes[:, [2, 1, 0, 3]] * np.array([-1, 1, -1, 1], dtype=np.float32) + np.array(
+        [size, 0, size, 0], dtype=np.float32
+    )
+    sample.labels = mirrored[sample.labels]
+    sample.background = sample.background[mirrored][:, :, ::-1]
+
+
+def mirror_indices(names: Sequence[str]) -> NDArray[np.int64]:
+    """Class index of each class's mirror image; classes outside the taxonomy are their own."""
+    return np.asarray([names.index(PARTS[n].mirror) if n in PARTS and PARTS[n].mirror in names else i
+                       for i, n in enumerate(names)], dtype=np.int64)  # fmt: skip
+
+
+def recolour(image: NDArray[np.uint8], recipe: AugmentRecipe, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Change brightness, contrast and saturation by random factors."""
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    if rng.random() < recipe.grey:
+        picture = picture.convert("L").convert("RGB")
+    elif recipe.saturation:
+        picture = ImageEnhance.Color(picture).enhance(1 + rng.uniform(-recipe.saturation, recipe.saturation))
+    contrast = 1 + rng.uniform(-recipe.contrast, recipe.contrast)
+    brightness = 1 + rng.uniform(-recipe.brightness, recipe.brightness)
+    table = ((np.arange(256) - 128) * contrast + 128) * brightness
+    return np.asarray(picture.point(list(table.clip(0, 255).astype(np.uint8)) * 3))

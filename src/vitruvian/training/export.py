@@ -1,0 +1,131 @@
+"""From a trained network to a model file and back.
+
+The file is ONNX. Its initializers keep the names of the torch parameters, so that it loads back into the torch module by
+name and can be trained further. Convolution weights are stored in half precision; onnxruntime widens them when it loads
+the file, so the arithmetic is in single precision.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import nn
+
+from vitruvian.networks.detector import Detector
+from vitruvian.networks.errors import WeightsError
+from vitruvian.training.recipe import ModelRecipe
+
+_OPSET = 18
+
+
+class _Exported(nn.Module):
+    """What the file computes: normalisation, network, sigmoid."""
+
+    def __init__(self, detector: Detector, recipe: ModelRecipe) -> None:
+        super().__init__()
+        self.detector = detector
+        self.register_buffer("mean", torch.tensor(recipe.mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(recipe.std).view(1, -1, 1, 1), persistent=False)
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        output = self.detector((images - self.mean) / self.std)
+        return output.logits.sigmoid(), output.boxes
+
+
+def export_onnx(detector: Detector, recipe: ModelRecipe, path: Path) -> None:
+    """Write a detector as ONNX.
+
+    The graph takes ``images`` ``(B, channels, H, W)`` float32 in 0..1 with H and W multiples of 32, and gives ``scores``
+    ``(B, N, C)`` in 0..1 and ``boxes`` ``(B, N, C, 4)`` ``xyxy`` in pixels of the input.
+    """
+    model = _Exported(detector, recipe).float().cpu().eval()
+    example = torch.zeros(1, recipe.in_channels, 128, 160)
+    sizes = {0: torch.export.Dim("batch"), 2: 32 * torch.export.Dim("rows", min=1), 3: 32 * torch.export.Dim("columns", min=1)}
+    program = torch.onnx.export(
+        model,
+        (example,),
+        input_names=["images"],
+        output_names=["scores", "boxes"],
+        dynamic_shapes=(sizes,),
+        opset_version=_OPSET,
+        dynamo=True,
+        optimize=False,
+        verbose=False,
+    )
+    assert program is not None
+    proto = program.model_proto
+    _store_half(proto.graph)
+    onnx.checker.check_model(proto)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(proto.SerializeToString())
+    os.replace(partial, path)
+
+
+def _store_half(graph: Any) -> None:
+    """Store weights of two and more dimensions in half precision, widened by a Cast; norms and biases stay as they are."""
+    casts = []
+    for tensor in graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or len(tensor.dims) < 2:
+            continue
+        values = numpy_helper.to_array(tensor)
+        if values.size < 256:
+            continue
+        name = tensor.name
+        half = numpy_helper.from_array(values.astype(np.float16), name)
+        tensor.CopyFrom(half)
+        wide = f"{name}.float"
+        for node in graph.node:
+            for i, value in enumerate(node.input):
+                if value == name:
+                    node.input[i] = wide
+        casts.append(helper.make_node("Cast", [name], [wide], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def load_onnx_weights(detector: Detector, path: Path, strict: bool = True) -> tuple[str, ...]:
+    """Put the weights of an exported file into a torch detector, by name.
+
+    Args:
+        detector: Changed in place.
+        path: File written by :func:`export_onnx`.
+        strict: Refuse a file that does not fit in every tensor. Otherwise tensors of another shape keep their values,
+            so that a detector with other labels starts from the shared rest.
+
+    Returns:
+        Names of tensors that kept their values.
+
+    Raises:
+        WeightsError: when the file is no such export, or does not fit and ``strict`` is set.
+    """
+    try:
+        graph = onnx.load(str(path)).graph
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{path}: cannot be read as ONNX: {error}") from error
+    except Exception as error:  # protobuf's DecodeError has no common base with the rest
+        raise WeightsError(f"{path}: not an ONNX file") from error
+    stored = {
+        t.name.removeprefix("detector."): torch.from_numpy(numpy_helper.to_array(t).astype(np.float32))
+        for t in graph.initializer
+        if t.data_type in (TensorProto.FLOAT, TensorProto.FLOAT16)
+    }
+    state = detector.state_dict()
+    kept = []
+    for name, tensor in state.items():
+        if not tensor.is_floating_point():
+            continue
+        if name in stored and stored[name].shape == tensor.shape:
+            tensor.copy_(stored[name])
+        else:
+            kept.append(name)
+    if kept and (strict or len(kept) > len(state) // 2):
+        raise WeightsError(f"{path}: does not fit the network: {len(kept)} tensors differ, such as {kept[0]!r}")
+    return tuple(kept)

@@ -1,0 +1,252 @@
+"""Recipes: one YAML file says all that a training run needs, and nothing it does not know is accepted."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+MAX_RECIPE_BYTES = 1_000_000
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be used; one line that names the file, the key and the reason."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourceRecipe(_Section):
+    """One labelled set that pictures are drawn from.
+
+    Attributes:
+        json_file: COCO or canonical json, relative to ``data_dir`` (``json`` in the file).
+        exhaustive: What is fully labelled where the file does not say: ``file``, ``all``, ``none`` or a list of labels
+            (names in the file, before renaming).
+        rename: Labels of the file to labels of the model.
+        derive: Boxes to compute from keypoints: ``facial_parts`` (face landmarks) or ``limbs`` (body joints).
+        weight: Share of the pictures drawn that come from here, relative to the other sources.
+    """
+
+    json_file: str = Field(alias="json")
+    exhaustive: Literal["file", "all", "none"] | list[str] = "file"
+    rename: dict[str, str] = {}
+    derive: Literal["facial_parts", "limbs"] | None = None
+    weight: float = Field(1.0, ge=0)
+
+
+class DataRecipe(_Section):
+    """Where pictures come from and how they are drawn.
+
+    Attributes:
+        train: Sources by name.
+        val: Sources that the run is measured on; a label is judged only where it is exhaustive.
+        cache_side: Pictures are kept decoded with their long side at most this.
+    """
+
+    train: dict[str, SourceRecipe]
+    val: dict[str, SourceRecipe] = {}
+    cache_side: int = Field(448, ge=32)
+
+
+class AugmentRecipe(_Section):
+    """How a picture is varied.
+
+    Attributes:
+        mosaic: Share of samples made of four pictures.
+        zoom: Smallest and largest factor on the size at which a picture fills the canvas.
+        flip: Share of samples mirrored.
+        brightness, contrast, saturation: Largest relative change of each.
+        grey: Share of samples without colour.
+        last_plain: Share of the run, at its end, without mosaic.
+        occlude: Share of samples with grey or noisy patches laid over labelled boxes.
+    """
+
+    mosaic: float = Field(0.5, ge=0, le=1)
+    zoom: tuple[float, float] = (0.5, 1.6)
+    flip: float = Field(0.5, ge=0, le=1)
+    brightness: float = Field(0.3, ge=0, le=1)
+    contrast: float = Field(0.3, ge=0, le=1)
+    saturation: float = Field(0.4, ge=0, le=1)
+    grey: float = Field(0.05, ge=0, le=1)
+    occlude: float = Field(0.15, ge=0, le=1)
+    last_plain: float = Field(0.1, ge=0, le=1)
+
+
+class ModelRecipe(_Section):
+    """The network.
+
+    Attributes:
+        labels: ``parts`` (all 22), ``body_parts`` (12), ``facial_parts`` (10), or a list of names.
+        backbone: timm architecture.
+        pretrained: Start the backbone from packaged ImageNet weights.
+        frozen_stages: Leading backbone stages that are not trained.
+        in_channels: Channels of the input.
+        width, depth: Channels of pyramid and head; convolutions in each tower of the head.
+        mean, std: Input normalisation of pixel values in 0..1, one value for all channels or one each.
+    """
+
+    labels: Literal["parts", "body_parts", "facial_parts"] | list[str] = "parts"
+    backbone: str = "mobilenetv2_100"
+    pretrained: bool = True
+    frozen_stages: int = Field(0, ge=0)
+    in_channels: int = Field(3, ge=1)
+    width: int = Field(96, ge=8)
+    depth: int = Field(2, ge=0)
+    mean: list[float] = [0.485, 0.456, 0.406]
+    std: list[float] = [0.229, 0.224, 0.225]
+
+    @model_validator(mode="after")
+    def _normalisation_fits(self) -> ModelRecipe:
+        for name in ("mean", "std"):
+            if len(getattr(self, name)) not in (1, self.in_channels):
+                raise ValueError(f"{name} needs 1 or {self.in_channels} values")
+        return self
+
+
+class ScheduleRecipe(_Section):
+    """How long and how fast.
+
+    Attributes:
+        pictures: Number of training pictures drawn in all.
+        batch: Pictures a step.
+        sizes: Input sizes in pixels with the share of the run at which each begins.
+        learning_rate: Peak rate of AdamW for pyramid and head.
+        backbone_rate: Factor on it for the backbone.
+        weight_decay: Of weights with two or more dimensions.
+        warmup: Share of the run with a rising rate; a half cosine down to 2 % follows.
+        ema: Decay of the averaged weights, which are the ones kept.
+        clip: Largest gradient norm.
+        validate_every: Pictures between measurements on ``val`` (0: only at the end).
+        patience: Measurements without a better fitness after which the run ends (0: never).
+    """
+
+    pictures: int = Field(100_000, ge=1)
+    batch: int = Field(16, ge=1)
+    sizes: list[tuple[float, int]] = [(0.0, 256), (0.45, 320)]
+    learning_rate: float = Field(1e-3, gt=0)
+    backbone_rate: float = Field(0.3, ge=0)
+    weight_decay: float = Field(0.05, ge=0)
+    warmup: float = Field(0.05, ge=0, le=1)
+    ema: float = Field(0.998, ge=0, lt=1)
+    clip: float = Field(10.0, gt=0)
+    validate_every: int = Field(20_000, ge=0)
+    patience: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> ScheduleRecipe:
+        if not self.sizes or self.sizes[0][0] != 0 or sorted(self.sizes, key=lambda s: s[0]) != self.sizes:
+            raise ValueError("sizes must begin at 0 and rise in share")
+        if any(size % 32 for _, size in self.sizes):
+            raise ValueError("sizes must be multiples of 32")
+        return self
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole run."""
+        return max(1, self.pictures // self.batch)
+
+    def size_at(self, step: int) -> int:
+        """Input size in pixels at a step."""
+        return [size for share, size in self.sizes if step >= share * self.steps][-1]
+
+
+class Recipe(_Section):
+    """A whole training run.
+
+    Attributes:
+        name: Names the run folder and the exported model.
+        data_dir: Folder that source files start from; relative paths start from the working folder.
+        seed: Of everything random.
+        threads: CPU threads of the network (0: all).
+        workers: Processes that prepare pictures.
+        precision: ``bf16`` (AMP; needs no loss scaling) or ``32``.
+        input_size: Long side in pixels at which the model is measured and used.
+    """
+
+    name: str
+    data_dir: str = "."
+    seed: int = 0
+    threads: int = Field(0, ge=0)
+    workers: int = Field(2, ge=0)
+    precision: Literal["bf16", "32"] = "bf16"
+    input_size: int = Field(416, ge=32)
+    model: ModelRecipe = ModelRecipe()
+    data: DataRecipe
+    augment: AugmentRecipe = AugmentRecipe()
+    schedule: ScheduleRecipe = ScheduleRecipe()
+
+
+def load_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and apply ``key.sub=value`` overrides (the value is YAML).
+
+    Raises:
+        RecipeError: for a file that cannot be read or is no mapping, an unknown key (the nearest valid one is named), or
+            a value that does not fit.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_RECIPE_BYTES:
+            raise RecipeError(f"{path}: larger than {MAX_RECIPE_BYTES} bytes, so not a recipe")
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(raw, dict):
+        raise RecipeError(f"{path}: a recipe is a mapping of keys to values")
+    for override in overrides:
+        _override(raw, override)
+    try:
+        return Recipe.model_validate(raw)
+    except ValidationError as error:
+        raise RecipeError(f"{path}: {_explain(error)}") from error
+
+
+def _override(raw: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise RecipeError(f"--set {override}: expected key=value")
+    *parents, last = key.split(".")
+    place = raw
+    for parent in parents:
+        place = place.setdefault(parent, {})
+        if not isinstance(place, dict):
+            raise RecipeError(f"--set {override}: {parent!r} holds a value, not keys")
+    try:
+        place[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"--set {override}: the value is not valid YAML") from error
+
+
+def _fields_at(location: Sequence[int | str]) -> list[str]:
+    """Valid keys of the section that a location lies in."""
+    section: Any = Recipe
+    for step in location:
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            field = next((f for n, f in section.model_fields.items() if step in (n, f.alias)), None)
+            if field is None:
+                break
+            section = field.annotation
+        arguments = getattr(section, "__args__", ())
+        if arguments and isinstance(arguments[-1], type) and issubclass(arguments[-1], BaseModel):
+            section = arguments[-1]
+    if isinstance(section, type) and issubclass(section, BaseModel):
+        return [field.alias or name for name, field in section.model_fields.items()]
+    return []
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(first["loc"][-1]), _fields_at(first["loc"][:-1]), n=1, cutoff=0.0)
+        return f"unknown key {key!r}; did you mean {near[0]!r}?" if near else f"unknown key {key!r}"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{key}: {first['msg']}{more}"

@@ -1,0 +1,170 @@
+"""A training run: a folder that records what ran, survives a kill, and ends with a model file."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import lightning as L
+import torch
+import yaml
+from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from torch.utils.data import DataLoader
+
+from vitruvian.data.dataset import Dataset
+from vitruvian.metrics import BoxResult
+from vitruvian.networks.detector import Detector
+from vitruvian.training.loader import Samples, build_caches, training_loader
+from vitruvian.training.module import DetectorTraining, ValPictures, build_detector
+from vitruvian.training.recipe import Recipe
+from vitruvian.training.sources import load_source, model_labels
+
+_RECORDED = ("vitruvian", "torch", "torchvision", "timm", "lightning", "numpy", "pillow")
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run leaves.
+
+    Attributes:
+        folder: The run folder: recipe.yaml, run.json, metrics.csv, TensorBoard logs, checkpoints.
+        net: The network with the averaged weights of the best measurement.
+        metrics: Its measurement on ``val``, or None where the recipe names no validation source.
+    """
+
+    folder: Path
+    net: Detector
+    metrics: BoxResult | None
+
+
+def train(
+    recipe: Recipe,
+    folder: Path,
+    init: Callable[[Detector], None] | None = None,
+    resume: bool = False,
+    cache: Path | None = None,
+) -> RunResult:
+    """Train as the recipe says.
+
+    Args:
+        recipe: See :mod:`vitruvian.training.recipe`.
+        folder: The run folder; it must not hold a run already unless ``resume``.
+        init: Puts starting weights into the fresh network, in place of the backbone's pretrained ones.
+        resume: Go on from the folder's last checkpoint.
+        cache: Folder for decoded pictures; by default ``cache`` in the run folder's parent.
+
+    Raises:
+        FileExistsError: when the folder holds a run and ``resume`` is False.
+        DataError: when a source cannot be read.
+    """
+    last = folder / "checkpoints" / "last.ckpt"
+    if last.exists() and not resume:
+        raise FileExistsError(f"{folder}: holds a run already; resume it or choose another folder")
+    resume = resume and last.exists()
+    L.seed_everything(recipe.seed, verbose=False)
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    data_dir = Path(recipe.data_dir)
+    sources = {name: load_source(source, data_dir) for name, source in recipe.data.train.items()}
+    val = {name: load_source(source, data_dir) for name, source in recipe.data.val.items()}
+    net = build_detector(recipe.model, pretrained=recipe.model.pretrained and init is None and not resume)
+    if init is not None and not resume:
+        init(net)
+    _record(recipe, folder, {**sources, **{f"val/{name}": dataset for name, dataset in val.items()}})
+    caches = build_caches(recipe, sources, cache or folder.parent / "cache")
+    samples = Samples(recipe, model_labels(recipe.model), sources, caches)
+    module = DetectorTraining(recipe, net, val)
+    start = _steps_done(last) if resume else 0
+    val_loader = _val_loader(val, recipe)
+    trainer = _trainer(recipe, folder, bool(val))
+    trainer.fit(
+        module, training_loader(samples, start), val_loader, ckpt_path=last if resume else None, weights_only=True
+    )
+    best = _best(trainer)
+    if best is not None:
+        state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
+        module.load_state_dict(state)
+    metrics = None
+    if val:
+        trainer.validate(module, val_loader, verbose=False)
+        metrics = module.measure()
+        _write(folder / "metrics.json", metrics.json())
+    kept = module.kept
+    assert isinstance(kept, Detector)
+    return RunResult(folder, kept, metrics)
+
+
+def _steps_done(checkpoint: Path) -> int:
+    step: int = torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"]
+    return step
+
+
+def _best(trainer: L.Trainer) -> str | None:
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, ModelCheckpoint) and callback.monitor and callback.best_model_path:
+            return str(callback.best_model_path)
+    return None
+
+
+def _val_loader(val: dict[str, Dataset], recipe: Recipe) -> DataLoader[object] | None:
+    if not val:
+        return None
+    pictures = ValPictures(val, recipe.input_size)
+    return DataLoader(pictures, batch_size=8, collate_fn=list, num_workers=min(recipe.workers, 1))  # type: ignore[arg-type]
+
+
+def _trainer(recipe: Recipe, folder: Path, measured: bool) -> L.Trainer:
+    schedule = recipe.schedule
+    checkpoints = folder / "checkpoints"
+    callbacks: list[L.Callback] = [
+        ModelCheckpoint(checkpoints, filename="last", train_time_interval=timedelta(minutes=5), save_top_k=1,
+                        enable_version_counter=False),
+        LearningRateMonitor("step"),
+    ]  # fmt: skip
+    if measured:
+        callbacks.append(ModelCheckpoint(checkpoints, filename="best", monitor="fitness", mode="max",
+                                         enable_version_counter=False))  # fmt: skip
+        if schedule.patience:
+            callbacks.append(EarlyStopping("fitness", patience=schedule.patience, mode="max"))
+    every = max(1, schedule.validate_every // schedule.batch) if schedule.validate_every else schedule.steps
+    return L.Trainer(
+        default_root_dir=folder,
+        accelerator="auto",
+        devices=1,
+        precision="bf16-mixed" if recipe.precision == "bf16" else "32-true",
+        max_steps=schedule.steps,
+        gradient_clip_val=schedule.clip,
+        callbacks=callbacks,
+        logger=[CSVLogger(folder, name="", version=""), TensorBoardLogger(folder, name="", version="tensorboard")],
+        log_every_n_steps=20,
+        val_check_interval=min(every, schedule.steps) if measured else None,
+        check_val_every_n_epoch=None if measured else 1,
+        num_sanity_val_steps=0,
+        enable_model_summary=False,
+    )
+
+
+def _record(recipe: Recipe, folder: Path, datasets: dict[str, Dataset]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "recipe.yaml", yaml.safe_dump(recipe.model_dump(mode="json", by_alias=True), sort_keys=False))
+    versions = {"python": platform.python_version()}
+    for package in _RECORDED:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "not installed"
+    data = {name: {"pictures": len(d), "fingerprint": d.fingerprint()} for name, d in datasets.items()}
+    _write(folder / "run.json", json.dumps({"seed": recipe.seed, "versions": versions, "data": data}, indent=2))
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text + "\n", encoding="utf-8")
+    os.replace(partial, path)

@@ -1,0 +1,59 @@
+"""From a recipe's sources to canonical data sets that speak the model's labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from vitruvian.data.dataset import DataError, Dataset, ExhaustiveRegion, Picture
+from vitruvian.data.derive import derive_facial_parts, derive_limbs
+from vitruvian.taxonomy import BODY_PARTS, FACIAL_PARTS, PARTS, landmark_protocol
+from vitruvian.training.recipe import ModelRecipe, SourceRecipe
+
+_NAMED_LABELS = {"parts": PARTS.names, "body_parts": BODY_PARTS.names, "facial_parts": FACIAL_PARTS.names}
+
+
+def model_labels(recipe: ModelRecipe) -> tuple[str, ...]:
+    """Class names of the model in output order."""
+    return _NAMED_LABELS[recipe.labels] if isinstance(recipe.labels, str) else tuple(recipe.labels)
+
+
+def load_source(recipe: SourceRecipe, data_dir: Path) -> Dataset:
+    """Read, derive and rename one source.
+
+    Several labels may be renamed to one; it is exhaustive where all that are renamed to it are.
+
+    Raises:
+        DataError: see :meth:`Dataset.load`; also for a renamed label that the file does not have.
+    """
+    path = data_dir / recipe.json_file
+    dataset = Dataset.load(path, exhaustive=recipe.exhaustive)
+    if unknown := set(recipe.rename) - set(dataset.labels):
+        raise DataError(f"{path}: cannot rename {sorted(unknown)}: its labels are {', '.join(dataset.labels)}")
+    if recipe.derive == "facial_parts":
+        label = next((name for name in dataset.labels if name in dataset.keypoint_names), None)
+        if label is None:
+            raise DataError(f"{path}: no class has keypoints, so no facial parts can be derived")
+        dataset = derive_facial_parts(dataset, label, landmark_protocol(len(dataset.keypoint_names[label])))
+    elif recipe.derive == "limbs":
+        dataset = derive_limbs(dataset)
+    return rename_labels(dataset, recipe.rename) if recipe.rename else dataset
+
+
+def rename_labels(dataset: Dataset, rename: dict[str, str]) -> Dataset:
+    """Rename labels; labels not named keep theirs."""
+    labels = tuple(dict.fromkeys(rename.get(name, name) for name in dataset.labels))
+    olds = {new: {old for old in dataset.labels if rename.get(old, old) == new} for new in labels}
+
+    def exhaustive(held: frozenset[str]) -> frozenset[str]:
+        return frozenset(new for new in labels if olds[new] <= held)
+
+    def change(picture: Picture) -> Picture:
+        return replace(
+            picture,
+            annotations=tuple(replace(a, label=rename.get(a.label, a.label)) for a in picture.annotations),
+            exhaustive=exhaustive(picture.exhaustive),
+            exhaustive_regions=tuple(ExhaustiveRegion(r.box, exhaustive(r.labels)) for r in picture.exhaustive_regions),
+        )
+
+    return dataset.map(change, labels=labels)
