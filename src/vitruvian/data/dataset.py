@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vitruvian.data.memory import collection_paused
 
 Box = tuple[float, float, float, float]
 """``(x1, y1, x2, y2)`` in pixels of the original picture."""
@@ -73,7 +76,7 @@ class Picture:
     Attributes:
         id: Unique within the data set.
         file_name: Path below the data set's picture folder, with forward slashes.
-        width, height: Size in pixels after EXIF orientation.
+        width, height: Size in pixels after EXIF orientation; 0 where the source gives none and the file is missing.
         annotations: Its instances.
         exhaustive: Labels of which every instance in the picture is annotated.
         exhaustive_regions: The same for parts of the picture.
@@ -107,12 +110,19 @@ class Dataset:
         pictures: In file order.
         images_dir: Folder that ``Picture.file_name`` starts from.
         keypoint_names: For a label with keypoints, the name of each.
+        category_ids: For a label, its id in the file that was read (prediction files speak of it); empty where there
+            was no file, and the ids are those that :meth:`save` would write.
+        label_attributes: For a label, anything else the source says: ``supercategory``, ``skeleton`` ...
+        attributes: Anything else the source says of the whole set: ``info``, ``licenses`` ...
     """
 
     labels: tuple[str, ...]
     pictures: tuple[Picture, ...]
     images_dir: Path
     keypoint_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    category_ids: Mapping[str, int] = field(default_factory=dict)
+    label_attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -135,6 +145,7 @@ class Dataset:
         return hashlib.sha256(text.encode()).hexdigest()
 
     @classmethod
+    @collection_paused()
     def load(
         cls,
         path: str | os.PathLike[str],
@@ -164,6 +175,7 @@ class Dataset:
             images_dir = path.parent / "images" if (path.parent / "images").is_dir() else path.parent
         return from_coco(raw, Path(images_dir), exhaustive, where=str(path))
 
+    @collection_paused()
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write canonical json; the file appears whole or not at all."""
         path = Path(path)
@@ -173,6 +185,7 @@ class Dataset:
         os.replace(partial, path)
 
 
+_LISTS = ("images", "annotations", "categories")
 _IMAGE_FIELDS = {
     "id", "file_name", "width", "height", "source", "exhaustive_category_ids", "exhaustive_regions", "ignore_regions",
     "neg_category_ids", "not_exhaustive_category_ids",
@@ -196,17 +209,20 @@ def from_coco(
     raw: Mapping[str, Any], images_dir: Path, exhaustive: str | Collection[str] = "file", where: str = "COCO json"
 ) -> Dataset:
     """Build a data set from parsed COCO json; see :meth:`Dataset.load` for the arguments and errors."""
-    for key in ("images", "annotations", "categories"):
+    for key in _LISTS:
         if not isinstance(raw, Mapping) or not isinstance(raw.get(key), list):
             raise DataError(f"{where}: has no list {key!r}, so it is not COCO json")
     names: dict[int, str] = {}
     keypoint_names: dict[str, tuple[str, ...]] = {}
+    label_attributes: dict[str, dict[str, Any]] = {}
     for category in raw["categories"]:
         if category["id"] in names or category["name"] in names.values():
             raise DataError(f"{where}: category {category['name']!r} (id {category['id']}) occurs twice")
         names[category["id"]] = category["name"]
         if category.get("keypoints"):
             keypoint_names[category["name"]] = tuple(category["keypoints"])
+        if more := {k: v for k, v in category.items() if k not in ("id", "name", "keypoints")}:
+            label_attributes[category["name"]] = more
     labels = tuple(names.values())
 
     def label(category_id: int, place: str) -> str:
@@ -261,13 +277,15 @@ def from_coco(
         )
     if by_picture:
         raise DataError(f"{where}: annotations refer to unknown pictures, e.g. id {next(iter(by_picture))}")
-    return Dataset(labels, tuple(pictures), images_dir, keypoint_names)
+    category_ids = {name: i for i, name in names.items()}
+    attributes = {k: v for k, v in raw.items() if k not in _LISTS}
+    return Dataset(labels, tuple(pictures), images_dir, keypoint_names, category_ids, label_attributes, attributes)
 
 
 def _annotation(row: Mapping[str, Any], label: str, where: str) -> Annotation:
     place = f"{where}: annotation {row['id']}"
     box = _xyxy(row["bbox"]) if len(row.get("bbox", ())) == 4 else None
-    if box is None or not all(np.isfinite(box)):
+    if box is None or not all(map(math.isfinite, box)):
         raise DataError(f"{place} has no finite bbox [x, y, width, height]")
     if box[2] < box[0] or box[3] < box[1]:
         raise DataError(f"{place} has a negative width or height")
@@ -316,11 +334,11 @@ def to_coco(dataset: Dataset) -> dict[str, Any]:
             row["ignore_regions"] = [_xywh(box) for box in picture.ignore_regions]
         images.append(row)
         annotations += [_annotation_row(a, picture.id, ids[a.label]) for a in picture.annotations]
-    categories: list[dict[str, Any]] = [{"id": i, "name": name} for name, i in ids.items()]
+    categories = [{**dataset.label_attributes.get(name, {}), "id": i, "name": name} for name, i in ids.items()]
     for category in categories:
         if category["name"] in dataset.keypoint_names:
             category["keypoints"] = list(dataset.keypoint_names[category["name"]])
-    return {"images": images, "annotations": annotations, "categories": categories}
+    return {**dataset.attributes, "images": images, "annotations": annotations, "categories": categories}
 
 
 def _annotation_row(annotation: Annotation, image_id: int, category_id: int) -> dict[str, Any]:
