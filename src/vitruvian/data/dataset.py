@@ -2,11 +2,11 @@
 
 On disk it is COCO json with three additions, all optional:
 
-* ``images[].exhaustive_category_ids``: classes of which *every* instance in the picture is labelled. Any other class may
-  be visible and unlabelled, so its absence means nothing. LVIS says the same with ``neg_category_ids`` and
+* ``images[].exhaustive_category_ids``: classes of which *every* instance in the picture is labelled. Any other class
+  may be visible and unlabelled, so its absence means nothing. LVIS says the same with ``neg_category_ids`` and
   ``not_exhaustive_category_ids``, which are read too; Open Images' verified image-level labels map onto it.
-* ``images[].exhaustive_regions``: ``[{"bbox": [x, y, w, h], "category_ids": [...]}]``, the same promise for a part of the
-  picture only (a crop around the one labelled face, say).
+* ``images[].exhaustive_regions``: ``[{"bbox": [x, y, w, h], "category_ids": [...]}]``, the same promise for a part of
+  the picture only (a crop around the one labelled face, say).
 * ``images[].ignore_regions``: ``[[x, y, w, h], ...]``; what lies there is judged by nobody.
 
 Boxes are float ``xyxy`` pixels of the picture inside the code and ``xywh`` in the file.
@@ -20,6 +20,7 @@ import math
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -265,7 +266,7 @@ def from_coco(
                 width=int(row["width"]),
                 height=int(row["height"]),
                 annotations=annotations,
-                exhaustive=_exhaustive(row, annotations, default, lambda i, place=place: label(i, place)),
+                exhaustive=_exhaustive(row, annotations, default, partial(label, place=place)),
                 exhaustive_regions=tuple(
                     ExhaustiveRegion(_xyxy(r["bbox"]), frozenset(label(i, place) for i in r["category_ids"]))
                     for r in row.get("exhaustive_regions", ())

@@ -41,8 +41,29 @@ class Detector:
         try:
             self._session = ort.InferenceSession(str(model.path), options, providers=_providers(device))
         except (RuntimeError, ValueError) as error:
-            raise ModelError(f"{model.path}: onnxruntime cannot load it: {' '.join(str(error).split())[:200]}") from error
+            raise ModelError(
+                f"{model.path}: onnxruntime cannot load it: {' '.join(str(error).split())[:200]}"
+            ) from error
         self._input = self._session.get_inputs()[0].name
+
+    @staticmethod
+    def prepare(canvas: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """``(H, W, C)`` uint8 to the network's ``(1, C, H, W)`` float32 in 0..1."""
+        images: NDArray[np.float32] = np.ascontiguousarray(canvas.transpose(2, 0, 1)[None], dtype=np.float32)
+        images *= np.float32(1 / 255)
+        return images
+
+    def run(self, images: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The network alone.
+
+        Args:
+            images: ``(B, C, H, W)`` float32 in 0..1, H and W multiples of the stride.
+
+        Returns:
+            ``(B, N, labels)`` scores and ``(B, N, labels, 4)`` ``xyxy`` boxes in pixels of the input.
+        """
+        scores, boxes = self._session.run(None, {self._input: images})
+        return scores, boxes
 
     def detect(
         self,
@@ -63,9 +84,7 @@ class Detector:
         """
         width, height = width or picture.shape[1], height or picture.shape[0]
         letterbox = Letterbox.fit(width, height, self.size, self.card.preprocessing.stride)
-        canvas = letterbox.apply(picture, self.card.preprocessing.pad_value)
-        images = np.ascontiguousarray(canvas.transpose(2, 0, 1)[None], dtype=np.float32) / np.float32(255)
-        scores, boxes = self._session.run(None, {self._input: images})
+        scores, boxes = self.run(self.prepare(letterbox.apply(picture, self.card.preprocessing.pad_value)))
         chosen = self.card.thresholds if thresholds is None else thresholds
         limits: float | NDArray[np.float32]
         if isinstance(chosen, Mapping):

@@ -44,5 +44,6 @@ def predict_dataset(
             progress(done)
     if not ids:
         return Predictions([], [], [], [], detector.names)
-    joined = (np.concatenate(rows) for rows in (ids, boxes, scores, labels))
-    return Predictions(*joined, detector.names)
+    return Predictions(
+        np.concatenate(ids), np.concatenate(boxes), np.concatenate(scores), np.concatenate(labels), detector.names
+    )

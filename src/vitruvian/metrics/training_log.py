@@ -106,12 +106,17 @@ def read_training_log(folder: str | os.PathLike[str]) -> TrainingLog:
         MetricError: when the folder has no such file, or the file no ``step`` or ``epoch`` column.
     """
     path = Path(folder) / "metrics.csv"
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            rows, names = list(reader), reader.fieldnames or []
-    except OSError as error:
-        raise MetricError(f"{path}: cannot be read: {error.strerror}") from error
+    rows: list[dict[str, str]] = []
+    names: list[str] = []
+    # A resumed run leaves what it had logged before in files of their own.
+    for part in (*sorted(path.parent.glob("metrics.until-step-*.csv")), path):
+        try:
+            with part.open(encoding="utf-8", newline="") as file:
+                reader = csv.DictReader(file)
+                rows += reader
+                names += reader.fieldnames or []
+        except OSError as error:
+            raise MetricError(f"{part}: cannot be read: {error.strerror}") from error
     axis = next((name for name in ("step", "epoch") if name in names), None)
     if axis is None:
         raise MetricError(f"{path}: has neither a 'step' nor an 'epoch' column")

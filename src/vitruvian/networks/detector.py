@@ -75,7 +75,9 @@ class Tower(nn.Module):
         self.norms = nn.ModuleList(nn.ModuleList(nn.BatchNorm2d(width) for _ in range(depth)) for _ in range(levels))
 
     def forward(self, feature: torch.Tensor, level: int) -> torch.Tensor:
-        for conv, norm in zip(self.convs, self.norms[level], strict=True):  # type: ignore[arg-type]
+        norms = self.norms[level]
+        assert isinstance(norms, nn.ModuleList)
+        for conv, norm in zip(self.convs, norms, strict=True):
             feature = nn.functional.silu(norm(conv(feature)))
         return feature
 
@@ -104,9 +106,12 @@ class Detector(nn.Module):
         self.score = nn.Conv2d(width, len(self.labels), 1)
         self.box = nn.Conv2d(width, 4 * len(self.labels), 1)
         nn.init.normal_(self.score.weight, std=0.01)
-        nn.init.constant_(self.score.bias, -math.log(99.0))  # a score of 0.01 to begin with: most locations hold nothing
         nn.init.normal_(self.box.weight, std=0.01)
-        nn.init.constant_(self.box.bias, math.log(2.0))  # boxes four strides wide to begin with
+        assert self.score.bias is not None
+        assert self.box.bias is not None
+        # A score of 0.01 to begin with, since most locations hold nothing, and boxes four strides wide.
+        nn.init.constant_(self.score.bias, -math.log(99.0))
+        nn.init.constant_(self.box.bias, math.log(2.0))
 
     def forward(self, images: torch.Tensor) -> DetectorOutput:
         """Dense predictions for ``(B, channels, H, W)`` normalised pictures; H and W are multiples of 32."""

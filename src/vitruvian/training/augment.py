@@ -75,7 +75,8 @@ def paste(
 ) -> None:
     """Put a picture into a cell of the canvas at ``zoom`` times the size that fills the cell.
 
-    Where the scaled picture is larger than the cell a random window is shown, where it is smaller it gets a random place.
+    Where the scaled picture is larger than the cell a random window is shown, where it is smaller it gets a random
+    place.
 
     Args:
         sample: Changed in place.

@@ -1,13 +1,14 @@
 """From a trained network to a model file and back.
 
-The file is ONNX. Its initializers keep the names of the torch parameters, so that it loads back into the torch module by
-name and can be trained further. Convolution weights are stored in half precision; onnxruntime widens them when it loads
-the file, so the arithmetic is in single precision.
+The file is ONNX. Its initializers keep the names of the torch parameters, so that it loads back into the torch module
+by name and can be trained further. Convolution weights are stored in half precision; onnxruntime widens them when it
+loads the file, so the arithmetic is in single precision.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ _OPSET = 18
 class _Exported(nn.Module):
     """What the file computes: normalisation, network, sigmoid."""
 
+    mean: torch.Tensor
+    std: torch.Tensor
+
     def __init__(self, detector: Detector, recipe: ModelRecipe) -> None:
         super().__init__()
         self.detector = detector
@@ -41,12 +45,16 @@ class _Exported(nn.Module):
 def export_onnx(detector: Detector, recipe: ModelRecipe, path: Path) -> None:
     """Write a detector as ONNX.
 
-    The graph takes ``images`` ``(B, channels, H, W)`` float32 in 0..1 with H and W multiples of 32, and gives ``scores``
-    ``(B, N, C)`` in 0..1 and ``boxes`` ``(B, N, C, 4)`` ``xyxy`` in pixels of the input.
+    The graph takes ``images`` ``(B, channels, H, W)`` float32 in 0..1 with H and W multiples of 32, and gives
+    ``scores`` ``(B, N, C)`` in 0..1 and ``boxes`` ``(B, N, C, 4)`` ``xyxy`` in pixels of the input.
     """
     model = _Exported(detector, recipe).float().cpu().eval()
     example = torch.zeros(1, recipe.in_channels, 128, 160)
-    sizes = {0: torch.export.Dim("batch"), 2: 32 * torch.export.Dim("rows", min=1), 3: 32 * torch.export.Dim("columns", min=1)}
+    sizes = {
+        0: torch.export.Dim("batch"),
+        2: 32 * torch.export.Dim("rows", min=1),
+        3: 32 * torch.export.Dim("columns", min=1),
+    }
     program = torch.onnx.export(
         model,
         (example,),
@@ -69,7 +77,7 @@ def export_onnx(detector: Detector, recipe: ModelRecipe, path: Path) -> None:
 
 
 def _store_half(graph: Any) -> None:
-    """Store weights of two and more dimensions in half precision, widened by a Cast; norms and biases stay as they are."""
+    """Store weights of two and more dimensions in half precision, widened by a Cast; norms and biases stay single."""
     casts = []
     for tensor in graph.initializer:
         if tensor.data_type != TensorProto.FLOAT or len(tensor.dims) < 2:
@@ -91,41 +99,47 @@ def _store_half(graph: Any) -> None:
     graph.node.extend(nodes)
 
 
-def load_onnx_weights(detector: Detector, path: Path, strict: bool = True) -> tuple[str, ...]:
+def load_onnx_weights(detector: Detector, path: Path, labels: Sequence[str] | None = None) -> tuple[str, ...]:
     """Put the weights of an exported file into a torch detector, by name.
 
     Args:
         detector: Changed in place.
         path: File written by :func:`export_onnx`.
-        strict: Refuse a file that does not fit in every tensor. Otherwise tensors of another shape keep their values,
-            so that a detector with other labels starts from the shared rest.
+        labels: The file's labels, where they may differ from the detector's: output rows of shared labels are then
+            carried over one by one.
 
     Returns:
-        Names of tensors that kept their values.
+        The detector's labels that keep fresh output rows.
 
     Raises:
-        WeightsError: when the file is no such export, or does not fit and ``strict`` is set.
+        WeightsError: when the file is no such export or does not fit.
     """
     try:
         graph = onnx.load(str(path)).graph
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"{path}: cannot be read as ONNX: {error}") from error
-    except Exception as error:  # protobuf's DecodeError has no common base with the rest
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read: {error.strerror}") from error
+    except Exception as error:  # protobuf's DecodeError has no base in common with the rest
         raise WeightsError(f"{path}: not an ONNX file") from error
     stored = {
         t.name.removeprefix("detector."): torch.from_numpy(numpy_helper.to_array(t).astype(np.float32))
         for t in graph.initializer
         if t.data_type in (TensorProto.FLOAT, TensorProto.FLOAT16)
     }
-    state = detector.state_dict()
-    kept = []
-    for name, tensor in state.items():
-        if not tensor.is_floating_point():
-            continue
-        if name in stored and stored[name].shape == tensor.shape:
-            tensor.copy_(stored[name])
-        else:
-            kept.append(name)
-    if kept and (strict or len(kept) > len(state) // 2):
-        raise WeightsError(f"{path}: does not fit the network: {len(kept)} tensors differ, such as {kept[0]!r}")
-    return tuple(kept)
+    theirs = tuple(detector.labels if labels is None else labels)
+    rows = [(i, theirs.index(name)) for i, name in enumerate(detector.labels) if name in theirs]
+    with torch.no_grad():
+        for name, tensor in detector.state_dict().items():
+            if not tensor.is_floating_point():
+                continue
+            if name not in stored:
+                raise WeightsError(f"{path}: has no tensor {name!r}, so it is not of this network")
+            value, per_label = stored[name], {"score": 1, "box": 4}.get(name.split(".")[0])
+            expected = (len(theirs) * per_label, *tensor.shape[1:]) if per_label else tuple(tensor.shape)
+            if tuple(value.shape) != expected:
+                raise WeightsError(f"{path}: {name!r} has shape {tuple(value.shape)}, the network needs {expected}")
+            if per_label is None:
+                tensor.copy_(value)
+            else:
+                for mine, its in rows:
+                    tensor[mine * per_label : (mine + 1) * per_label] = value[its * per_label : (its + 1) * per_label]
+    return tuple(name for name in detector.labels if name not in theirs)

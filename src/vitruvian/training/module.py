@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import Dataset as TorchDataset
 
-from vitruvian.data.dataset import Dataset
+from vitruvian.data.background import background_map
+from vitruvian.data.dataset import Dataset, Picture
 from vitruvian.finders.detections import decode
 from vitruvian.images import Letterbox, read_picture
 from vitruvian.metrics import BoxResult, Predictions, evaluate_boxes, pool
@@ -22,6 +23,7 @@ from vitruvian.networks.assigner import Targets
 from vitruvian.networks.backbones import Backbone
 from vitruvian.networks.detector import Detector
 from vitruvian.networks.losses import detection_loss
+from vitruvian.training.augment import MAP_STRIDE
 from vitruvian.training.recipe import ModelRecipe, Recipe
 from vitruvian.training.sources import model_labels
 
@@ -44,20 +46,22 @@ def normalise(images: torch.Tensor, recipe: ModelRecipe) -> torch.Tensor:
 
 @dataclass(frozen=True, slots=True)
 class ValItem:
-    """One picture of a validation source: ``(3, H, W)`` uint8, how it was fitted, and whose it is."""
+    """One picture of a validation source: ``(3, H, W)`` uint8, how it was fitted, whose it is, and its labels."""
 
     image: torch.Tensor
     letterbox: Letterbox
     source: str
     picture_id: int
+    targets: Targets
 
 
 class ValPictures(TorchDataset[ValItem]):
     """The pictures of all validation sources, one after another."""
 
-    def __init__(self, sources: Mapping[str, Dataset], size: int) -> None:
+    def __init__(self, sources: Mapping[str, Dataset], names: Sequence[str], size: int) -> None:
         self.items = [(name, picture) for name, dataset in sources.items() for picture in dataset.pictures]
         self.sources = dict(sources)
+        self.names = tuple(names)
         self.size = size
 
     def __len__(self) -> int:
@@ -68,7 +72,22 @@ class ValPictures(TorchDataset[ValItem]):
         pixels = read_picture(self.sources[name].path(picture))
         letterbox = Letterbox.fit(picture.width, picture.height, self.size)
         image = torch.from_numpy(letterbox.apply(pixels)).permute(2, 0, 1)
-        return ValItem(image, letterbox, name, picture.id)
+        return ValItem(image, letterbox, name, picture.id, letterboxed_targets(picture, letterbox, self.names))
+
+
+def letterboxed_targets(picture: Picture, letterbox: Letterbox, names: Sequence[str]) -> Targets:
+    """The labels of one whole picture in the pixels of its letterboxed copy."""
+    chosen = [a for a in picture.annotations if a.label in names and not a.ignore]
+    boxes = np.asarray([a.box for a in chosen], dtype=np.float32).reshape(-1, 4)
+    columns, rows = (np.arange(length // MAP_STRIDE) for length in (letterbox.out_width, letterbox.out_height))
+    xs = letterbox.points_to_original(np.stack(((columns + 0.5) * MAP_STRIDE, np.zeros(len(columns))), axis=1))[:, 0]
+    ys = letterbox.points_to_original(np.stack((np.zeros(len(rows)), (rows + 0.5) * MAP_STRIDE), axis=1))[:, 1]
+    return Targets(
+        image=torch.zeros(len(chosen), dtype=torch.int64),
+        label=torch.tensor([names.index(a.label) for a in chosen], dtype=torch.int64),
+        boxes=torch.from_numpy(letterbox.boxes_to_letterbox(boxes)),
+        background=torch.from_numpy(background_map(picture, names, xs, ys))[None],
+    )
 
 
 class DetectorTraining(L.LightningModule):
@@ -83,8 +102,8 @@ class DetectorTraining(L.LightningModule):
     def __init__(self, recipe: Recipe, net: Detector, val: Mapping[str, Dataset]) -> None:
         super().__init__()
         self.recipe = recipe
-        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        average = get_ema_multi_avg_fn(recipe.schedule.ema)
+        self.net = net.to(memory_format=torch.channels_last)
+        average = get_ema_multi_avg_fn(recipe.schedule.ema)  # type: ignore[no-untyped-call]
         self.average = AveragedModel(self.net, multi_avg_fn=average, use_buffers=True)
         self.val = dict(val)
         self._found: dict[str, list[tuple[int, Any]]] = {}
@@ -101,14 +120,15 @@ class DetectorTraining(L.LightningModule):
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_index: int) -> Any:
         if isinstance(batch, tuple) and isinstance(batch[1], Targets):
-            images, t = batch
-            moved = (x.to(device, non_blocking=True) for x in (t.image, t.label, t.boxes, t.background))
-            return images.to(device, non_blocking=True), Targets(*moved)
+            images, targets = batch
+            return images.to(device, non_blocking=True), targets.to(device)
         return batch
 
     def validation_step(self, batch: list[ValItem], batch_index: int) -> None:
         for item in batch:
             output = self.average.module(normalise(item.image[None].to(self.device), self.recipe.model))
+            loss = detection_loss(output, item.targets.to(self.device))
+            self.log("val_loss", loss.total, batch_size=1, on_step=False, on_epoch=True)
             scores = output.logits[0].float().sigmoid().cpu().numpy()
             boxes = output.boxes[0].float().cpu().numpy()
             found = decode(scores, boxes, self.net.labels, 0.02, NMS_IOU, most=100)
@@ -134,8 +154,8 @@ class DetectorTraining(L.LightningModule):
         pairs = []
         for name, rows in self._found.items():
             ids = np.concatenate([np.full(len(found[1]), picture) for picture, found in rows])
-            arrays = [np.concatenate([found[i] for _, found in rows]) for i in range(3)]
-            pairs.append((self.val[name], Predictions(ids, *arrays, self.net.labels)))
+            boxes, scores, labels = (np.concatenate([found[i] for _, found in rows]) for i in range(3))
+            pairs.append((self.val[name], Predictions(ids, boxes, scores, labels, self.net.labels)))
         return evaluate_boxes(*pool(pairs))
 
     def configure_optimizers(self) -> Any:

@@ -32,6 +32,8 @@ class SourceRecipe(_Section):
         rename: Labels of the file to labels of the model.
         derive: Boxes to compute from keypoints: ``facial_parts`` (face landmarks) or ``limbs`` (body joints).
         weight: Share of the pictures drawn that come from here, relative to the other sources.
+        about: Where the set comes from, for the model's card.
+        terms: Its licence or terms of use, for the model's card.
     """
 
     json_file: str = Field(alias="json")
@@ -39,6 +41,8 @@ class SourceRecipe(_Section):
     rename: dict[str, str] = {}
     derive: Literal["facial_parts", "limbs"] | None = None
     weight: float = Field(1.0, ge=0)
+    about: str = ""
+    terms: str = ""
 
 
 class DataRecipe(_Section):
@@ -157,6 +161,20 @@ class ScheduleRecipe(_Section):
         return [size for share, size in self.sizes if step >= share * self.steps][-1]
 
 
+class CardRecipe(_Section):
+    """What only a person can say of the model; it goes into the card as it stands.
+
+    Attributes:
+        summary: One sentence.
+        commercial_use: Whether the terms of the data cover it.
+        weaknesses: What holds the model back, by label or topic.
+    """
+
+    summary: str = "A detector trained by its owner."
+    commercial_use: str = "not stated"
+    weaknesses: dict[str, str] = {}
+
+
 class Recipe(_Section):
     """A whole training run.
 
@@ -181,14 +199,15 @@ class Recipe(_Section):
     data: DataRecipe
     augment: AugmentRecipe = AugmentRecipe()
     schedule: ScheduleRecipe = ScheduleRecipe()
+    card: CardRecipe = CardRecipe()
 
 
 def load_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe and apply ``key.sub=value`` overrides (the value is YAML).
 
     Raises:
-        RecipeError: for a file that cannot be read or is no mapping, an unknown key (the nearest valid one is named), or
-            a value that does not fit.
+        RecipeError: for a file that cannot be read or is no mapping, an unknown key (the nearest valid one is
+            named), or a value that does not fit.
     """
     path = Path(path)
     try:

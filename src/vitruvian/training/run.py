@@ -6,7 +6,6 @@ import json
 import os
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,29 +18,13 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
 from vitruvian.data.dataset import Dataset
-from vitruvian.metrics import BoxResult
 from vitruvian.networks.detector import Detector
 from vitruvian.training.loader import Samples, build_caches, training_loader
 from vitruvian.training.module import DetectorTraining, ValPictures, build_detector
-from vitruvian.training.recipe import Recipe
-from vitruvian.training.sources import load_source, model_labels
+from vitruvian.training.recipe import Recipe, load_recipe
+from vitruvian.training.sources import load_sources, model_labels
 
 _RECORDED = ("vitruvian", "torch", "torchvision", "timm", "lightning", "numpy", "pillow")
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """What a run leaves.
-
-    Attributes:
-        folder: The run folder: recipe.yaml, run.json, metrics.csv, TensorBoard logs, checkpoints.
-        net: The network with the averaged weights of the best measurement.
-        metrics: Its measurement on ``val``, or None where the recipe names no validation source.
-    """
-
-    folder: Path
-    net: Detector
-    metrics: BoxResult | None
 
 
 def train(
@@ -50,8 +33,8 @@ def train(
     init: Callable[[Detector], None] | None = None,
     resume: bool = False,
     cache: Path | None = None,
-) -> RunResult:
-    """Train as the recipe says.
+) -> None:
+    """Train as the recipe says; :func:`best_network` then gives the result.
 
     Args:
         recipe: See :mod:`vitruvian.training.recipe`.
@@ -63,6 +46,7 @@ def train(
     Raises:
         FileExistsError: when the folder holds a run and ``resume`` is False.
         DataError: when a source cannot be read.
+        KeyboardInterrupt: when it was interrupted; the last checkpoint is kept, and the run can be resumed.
     """
     last = folder / "checkpoints" / "last.ckpt"
     if last.exists() and not resume:
@@ -71,9 +55,8 @@ def train(
     L.seed_everything(recipe.seed, verbose=False)
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    data_dir = Path(recipe.data_dir)
-    sources = {name: load_source(source, data_dir) for name, source in recipe.data.train.items()}
-    val = {name: load_source(source, data_dir) for name, source in recipe.data.val.items()}
+    sources = load_sources(recipe.data.train, recipe)
+    val = load_sources(recipe.data.val, recipe)
     net = build_detector(recipe.model, pretrained=recipe.model.pretrained and init is None and not resume)
     if init is not None and not resume:
         init(net)
@@ -82,23 +65,34 @@ def train(
     samples = Samples(recipe, model_labels(recipe.model), sources, caches)
     module = DetectorTraining(recipe, net, val)
     start = _steps_done(last) if resume else 0
+    if resume and (log := folder / "metrics.csv").is_file():
+        log.rename(folder / f"metrics.until-step-{start}.csv")  # the logger starts its file afresh
     val_loader = _val_loader(val, recipe)
     trainer = _trainer(recipe, folder, bool(val))
     trainer.fit(
         module, training_loader(samples, start), val_loader, ckpt_path=last if resume else None, weights_only=True
     )
-    best = _best(trainer)
-    if best is not None:
-        state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
-        module.load_state_dict(state)
-    metrics = None
-    if val:
-        trainer.validate(module, val_loader, verbose=False)
-        metrics = module.measure()
-        _write(folder / "metrics.json", metrics.json())
-    kept = module.kept
-    assert isinstance(kept, Detector)
-    return RunResult(folder, kept, metrics)
+    trainer.save_checkpoint(last)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+
+
+def best_network(folder: Path) -> tuple[Recipe, Detector]:
+    """The averaged weights of a run's best measurement, or of its last checkpoint where it was not measured.
+
+    Raises:
+        FileNotFoundError: when the folder holds no run.
+    """
+    checkpoints = [folder / "checkpoints" / name for name in ("best.ckpt", "last.ckpt")]
+    found = next((path for path in checkpoints if path.is_file()), None)
+    if found is None or not (folder / "recipe.yaml").is_file():
+        raise FileNotFoundError(f"{folder}: holds no training run with a checkpoint")
+    recipe = load_recipe(folder / "recipe.yaml")
+    net = build_detector(recipe.model, pretrained=False)
+    state = torch.load(found, map_location="cpu", weights_only=True)["state_dict"]
+    prefix = "average.module."
+    net.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+    return recipe, net
 
 
 def _steps_done(checkpoint: Path) -> int:
@@ -106,18 +100,11 @@ def _steps_done(checkpoint: Path) -> int:
     return step
 
 
-def _best(trainer: L.Trainer) -> str | None:
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, ModelCheckpoint) and callback.monitor and callback.best_model_path:
-            return str(callback.best_model_path)
-    return None
-
-
 def _val_loader(val: dict[str, Dataset], recipe: Recipe) -> DataLoader[object] | None:
     if not val:
         return None
-    pictures = ValPictures(val, recipe.input_size)
-    return DataLoader(pictures, batch_size=8, collate_fn=list, num_workers=min(recipe.workers, 1))  # type: ignore[arg-type]
+    pictures = ValPictures(val, model_labels(recipe.model), recipe.input_size)
+    return DataLoader(pictures, batch_size=8, collate_fn=list, num_workers=min(recipe.workers, 1))
 
 
 def _trainer(recipe: Recipe, folder: Path, measured: bool) -> L.Trainer:
@@ -143,7 +130,7 @@ def _trainer(recipe: Recipe, folder: Path, measured: bool) -> L.Trainer:
         gradient_clip_val=schedule.clip,
         callbacks=callbacks,
         logger=[CSVLogger(folder, name="", version=""), TensorBoardLogger(folder, name="", version="tensorboard")],
-        log_every_n_steps=20,
+        log_every_n_steps=max(1, min(20, schedule.steps // 10)),
         val_check_interval=min(every, schedule.steps) if measured else None,
         check_val_every_n_epoch=None if measured else 1,
         num_sanity_val_steps=0,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from vitruvian.data.dataset import DataError, Dataset, ExhaustiveRegion, Picture
 from vitruvian.data.derive import derive_facial_parts, derive_limbs
 from vitruvian.taxonomy import BODY_PARTS, FACIAL_PARTS, PARTS, landmark_protocol
-from vitruvian.training.recipe import ModelRecipe, SourceRecipe
+from vitruvian.training.recipe import ModelRecipe, Recipe, SourceRecipe
 
 _NAMED_LABELS = {"parts": PARTS.names, "body_parts": BODY_PARTS.names, "facial_parts": FACIAL_PARTS.names}
 
@@ -16,6 +17,11 @@ _NAMED_LABELS = {"parts": PARTS.names, "body_parts": BODY_PARTS.names, "facial_p
 def model_labels(recipe: ModelRecipe) -> tuple[str, ...]:
     """Class names of the model in output order."""
     return _NAMED_LABELS[recipe.labels] if isinstance(recipe.labels, str) else tuple(recipe.labels)
+
+
+def load_sources(sources: Mapping[str, SourceRecipe], recipe: Recipe) -> dict[str, Dataset]:
+    """Read the sources of a recipe; see :func:`load_source`."""
+    return {name: load_source(source, Path(recipe.data_dir)) for name, source in sources.items()}
 
 
 def load_source(recipe: SourceRecipe, data_dir: Path) -> Dataset:

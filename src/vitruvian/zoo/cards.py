@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vitruvian.zoo.errors import ModelError
 
-CARD_SCHEMA = "vitruvian.card/1"
+CARD_SCHEMA: Literal["vitruvian.card/1"] = "vitruvian.card/1"
 
 
 class _Section(BaseModel):
@@ -42,7 +42,7 @@ class Preprocessing(_Section):
 
     size: int = Field(ge=32)
     stride: int = 32
-    pad_value: int = 114
+    pad_value: float = 114
     channels: str = "RGB"
 
 
@@ -126,7 +126,7 @@ class Card(_Section):
         training: What ran: recipe name, pictures, versions, seed.
     """
 
-    schema_: Literal["vitruvian.card/1"] = Field(CARD_SCHEMA, alias="schema")
+    schema_: Literal["vitruvian.card/1"] = Field(alias="schema")
     name: str
     summary: str
     task: Literal["detection"] = "detection"

@@ -81,6 +81,8 @@ def _fetch(url: str, path: Path, limit: int, sha256: str | None = None) -> None:
         raise ModelError(f"{url}: the server answered {error.code} {error.reason}") from error
     except (urllib.error.URLError, OSError) as error:
         reason = getattr(error, "reason", None) or error
-        raise ModelError(f"{url}: cannot be downloaded ({reason}); are you offline? Shipped models need no network") from error
+        raise ModelError(
+            f"{url}: cannot be downloaded ({reason}); are you offline? Shipped models need no network"
+        ) from error
     finally:
         Path(temporary).unlink(missing_ok=True)

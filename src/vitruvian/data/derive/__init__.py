@@ -1,0 +1,7 @@
+"""Labels that follow from others: facial parts from landmarks, limbs and persons from joints, parts from masks."""
+
+from vitruvian.data.derive.facial import derive_facial_parts
+from vitruvian.data.derive.limbs import derive_limbs, derive_persons
+from vitruvian.data.derive.masks import mask_parts
+
+__all__ = ["derive_facial_parts", "derive_limbs", "derive_persons", "mask_parts"]

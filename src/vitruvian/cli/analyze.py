@@ -1,0 +1,123 @@
+"""``vitruvian analyze``: pictures in, scenes and overlays out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vitruvian.cli.console import fail, guarded
+
+if TYPE_CHECKING:
+    from vitruvian.cli.outputs import Outputs
+    from vitruvian.finders import Analyzer
+    from vitruvian.images import PictureFile
+
+
+class Format(StrEnum):
+    """What is written for each picture."""
+
+    json = "json"
+    coco = "coco"
+    yolo = "yolo"
+    csv = "csv"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command."""
+    app.command("analyze")(analyze)
+
+
+@guarded
+def analyze(
+    paths: Annotated[list[str], typer.Argument(help="Pictures, folders or patterns such as 'photos/*.jpg'.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for results; without it JSON lines go to standard output.")
+    ] = None,
+    format: Annotated[Format, typer.Option(help="Form of the results in --out.")] = Format.json,
+    draw: Annotated[bool, typer.Option("--draw", help="Also write overlays into --out.")] = False,
+    model: Annotated[str, typer.Option(help="Name, path or https address of a model.")] = "parts22",
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="One threshold in place of all stored ones.")
+    ] = None,
+    labels: Annotated[str | None, typer.Option(help="Report only these, separated by commas.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, coreml or auto.")] = "cpu",
+    size: Annotated[int, typer.Option(min=0, help="Long side of the network's input; 0 takes the model's.")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 takes all.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Do pictures again whose result exists.")] = False,
+) -> None:
+    """Find every part of the people in pictures.
+
+    A result appears whole or not at all, and pictures that have one are skipped, so a stopped run goes on where it
+    was. Pictures that fail are named on standard error, the rest goes on, and the exit code is then 1.
+    """
+    from vitruvian.cli.outputs import SUFFIXES, Outputs
+    from vitruvian.finders import Analyzer
+    from vitruvian.images import find_pictures, output_conflicts
+
+    if draw and out is None:
+        raise typer.BadParameter("--draw needs --out, a folder for the overlays")
+    if format is not Format.json and out is None:
+        raise typer.BadParameter(f"--format {format.value} needs --out, a folder for the results")
+    found = find_pictures(paths)
+    failures = len(found.errors)
+    for error in found.errors:
+        fail(error)
+    wanted = None if labels is None else [name.strip() for name in labels.split(",") if name.strip()]
+    analyzer = Analyzer(model, threshold, wanted, device, size, threads)
+    pictures = found.pictures
+    if out is None:
+        failures += _to_stdout(analyzer, pictures)
+    else:
+        conflicts = output_conflicts(pictures, SUFFIXES[format.value])
+        for conflict in conflicts:
+            fail(str(conflict))
+        clashing = {path for conflict in conflicts for path in conflict.paths}
+        failures += len(clashing)
+        pictures = tuple(picture for picture in pictures if picture.path not in clashing)
+        failures += _to_folder(analyzer, Outputs(out, format.value, draw, analyzer.detector.names, pictures), overwrite)
+    if failures:
+        raise typer.Exit(1)
+
+
+def _to_stdout(analyzer: Analyzer, pictures: Sequence[PictureFile]) -> int:
+    from vitruvian.images import ReadError
+
+    failures = 0
+    for picture in pictures:
+        try:
+            print(analyzer.analyze(picture.path).to_json(), flush=True)
+        except ReadError as error:
+            failures += 1
+            fail(str(error))
+    return failures
+
+
+def _to_folder(analyzer: Analyzer, outputs: Outputs, overwrite: bool) -> int:
+    from vitruvian.cli.console import progress
+    from vitruvian.images import ReadError
+
+    failures = skipped = 0
+    with progress("analysing", len(outputs.pictures)) as advance:
+        for picture in outputs.pictures:
+            try:
+                if not overwrite and outputs.done(picture):
+                    skipped += 1
+                else:
+                    outputs.write(picture, analyzer.analyze(picture.path))
+            except ReadError as error:
+                failures += 1
+                fail(str(error))
+            except OSError as error:
+                failures += 1
+                fail(f"{picture.path}: its result cannot be written: {error}")
+            advance()
+    outputs.finish()
+    done = len(outputs.pictures) - failures - skipped
+    note = f", {skipped} had results already (--overwrite does them again)" if skipped else ""
+    print(f"{done} analysed{note}, {failures} failed; results in {outputs.folder}", file=sys.stderr)
+    return failures

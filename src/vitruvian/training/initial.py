@@ -1,0 +1,41 @@
+"""Starting a training from a model file: the shipped one fine-tuned on a user's data, say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vitruvian.networks.detector import Detector
+from vitruvian.networks.errors import WeightsError
+from vitruvian.training.export import load_onnx_weights
+from vitruvian.training.recipe import ModelRecipe
+from vitruvian.zoo import DEFAULT_MODEL, find_model
+from vitruvian.zoo.cards import Architecture
+
+SHIPPED = "shipped"
+"""Stands for the default model of the package."""
+
+
+def starting_weights(model: str, recipe: ModelRecipe) -> Callable[[Detector], None]:
+    """What puts a model's weights into a fresh network of the same architecture.
+
+    Where labels differ, the rows of labels that both have are carried over too, whatever their order, and the rest of
+    the output layers starts fresh.
+
+    Raises:
+        ModelError: when there is no such model.
+        WeightsError: when its architecture is not the recipe's.
+    """
+    found = find_model(DEFAULT_MODEL if model == SHIPPED else model)
+    wanted = Architecture(**recipe.model_dump(include=set(Architecture.model_fields)))
+    if found.card.architecture != wanted:
+        differing = [
+            name
+            for name in Architecture.model_fields
+            if getattr(found.card.architecture, name) != getattr(wanted, name)
+        ]
+        raise WeightsError(f"model {found.card.name!r} differs from the recipe in model.{', model.'.join(differing)}")
+
+    def fill(net: Detector) -> None:
+        load_onnx_weights(net, found.path, found.card.labels)
+
+    return fill

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vitruvian.data.dataset import Annotation, Picture
+from vitruvian.training.augment import (
+    Labelled,
+    Sample,
+    empty_sample,
+    mirror,
+    mirror_indices,
+    occlude,
+    paste,
+    recolour,
+)
+from vitruvian.training.recipe import AugmentRecipe
+
+NAMES = ("Human head", "right face", "left face")
+
+
+def labelled(width: int = 80, height: int = 60, box: tuple[float, float, float, float] = (20, 10, 50, 40)) -> Labelled:
+    """A dark picture with one bright head; the box says where the brightness is."""
+    pixels = np.zeros((height, width, 3), dtype=np.uint8)
+    x1, y1, x2, y2 = (int(v) for v in box)
+    pixels[y1:y2, x1:x2] = 255
+    head = Annotation("Human head", box, 1)
+    picture = Picture(1, "a.png", width, height, (head,), frozenset({"Human head"}))
+    return Labelled(pixels, picture)
+
+
+def bright_box(sample: Sample) -> list[int]:
+    rows, columns = np.nonzero(sample.image[:, :, 0] > 200)
+    return [int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1]
+
+
+@pytest.mark.parametrize("zoom", [0.4, 0.77, 1.0])
+@pytest.mark.parametrize("seed", range(4))
+def test_boxes_follow_the_pixels(zoom: float, seed: int) -> None:
+    sample = empty_sample(128, len(NAMES))
+    paste(sample, labelled(), NAMES, (0, 0, 128, 128), zoom, np.random.default_rng(seed))
+    assert sample.labels.tolist() == [0]
+    np.testing.assert_allclose(sample.boxes[0], bright_box(sample), atol=1.5)
+
+
+def test_a_shrunken_copy_is_labelled_the_same() -> None:
+    full, small = labelled(160, 120, (40, 20, 100, 80)), labelled()
+    reduced = Labelled(small.pixels, full.picture)
+    sample = empty_sample(128, len(NAMES))
+    paste(sample, reduced, NAMES, (0, 0, 128, 128), 1.0, np.random.default_rng(0))
+    np.testing.assert_allclose(sample.boxes[0], bright_box(sample), atol=1.5)
+
+
+def test_a_box_cut_to_little_is_neither_asked_for_nor_punished() -> None:
+    rng = np.random.default_rng(0)
+    seen = set()
+    for _ in range(60):
+        sample = empty_sample(64, len(NAMES))
+        paste(sample, labelled(80, 60, (0, 0, 12, 60)), NAMES, (0, 0, 64, 64), 4.0, rng)
+        visible = (sample.image[:, :, 0] > 200).sum()
+        silent = not sample.background[0].all()
+        seen.add((len(sample.boxes) > 0, silent))
+        if len(sample.boxes):
+            x1, y1, x2, y2 = sample.boxes[0]
+            assert (x2 - x1) * (y2 - y1) == pytest.approx(visible, rel=0.15, abs=80)
+    assert (False, True) in seen  # a sliver left in view
+    assert (False, False) in seen  # wholly out of view: nothing to be silent about
+
+
+def test_each_tile_of_a_mosaic_keeps_its_own_background() -> None:
+    sample = empty_sample(128, len(NAMES))
+    complete, bare = labelled(64, 64), labelled(64, 64)
+    bare = Labelled(bare.pixels, Picture(2, "b.png", 64, 64))
+    rng = np.random.default_rng(0)
+    paste(sample, complete, NAMES, (0, 0, 64, 128), 1.0, rng)
+    paste(sample, bare, NAMES, (64, 0, 64, 128), 1.0, rng)
+    head = sample.background[0]
+    assert head[:, :8].all()
+    assert not head[:, 8:].all()
+    assert (~head[:, 8:]).sum() == 64  # the bare tile's 64x64 pixels; the padding around it is background again
+
+
+def test_mirroring_twice_changes_nothing_and_swaps_sides_once() -> None:
+    rng = np.random.default_rng(0)
+    sample = empty_sample(64, len(NAMES))
+    paste(sample, labelled(), NAMES, (0, 0, 64, 64), 1.0, rng)
+    sample.labels = np.array([1])
+    sample.background[1, :, :4] = False
+    before = Sample(sample.image.copy(), sample.boxes.copy(), sample.labels.copy(), sample.background.copy())
+    mirrored = mirror_indices(NAMES)
+    mirror(sample, mirrored)
+    assert sample.labels.tolist() == [2]
+    assert not sample.background[2, :, 4:].any()
+    np.testing.assert_allclose(sample.boxes[0], bright_box(sample), atol=1.5)
+    mirror(sample, mirrored)
+    np.testing.assert_array_equal(sample.image, before.image)
+    np.testing.assert_allclose(sample.boxes, before.boxes)
+    np.testing.assert_array_equal(sample.labels, before.labels)
+    np.testing.assert_array_equal(sample.background, before.background)
+
+
+def test_occlusion_changes_pixels_and_drops_only_what_it_hides() -> None:
+    rng = np.random.default_rng(1)
+    dropped = 0
+    for _ in range(40):
+        sample = empty_sample(64, len(NAMES))
+        paste(sample, labelled(), NAMES, (0, 0, 64, 64), 1.0, rng)
+        sample.boxes = np.concatenate((sample.boxes, sample.boxes[:1] + np.array([8, 8, -8, -8], dtype=np.float32)))
+        sample.labels = np.array([0, 1])
+        before = sample.image.copy()
+        occlude(sample, rng)
+        assert (before != sample.image).any()
+        gone = {0, 1} - set(sample.labels.tolist())
+        dropped += len(gone)
+        for label in gone:
+            assert not sample.background[label].all()
+    assert 0 < dropped < 60
+
+
+def test_recolouring_keeps_shape_and_can_be_off() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    still = AugmentRecipe(brightness=0, contrast=0, saturation=0, grey=0)
+    np.testing.assert_array_equal(recolour(image, still, np.random.default_rng(0)), image)
+    grey = recolour(image, AugmentRecipe(brightness=0, contrast=0, grey=1), np.random.default_rng(0))
+    assert (grey[..., 0] == grey[..., 1]).all()

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from training_builders import drawn_recipe
+
+from vitruvian.data.dataset import DataError
+from vitruvian.training.cache import PictureCache
+from vitruvian.training.loader import Samples, build_caches, collate, training_loader
+from vitruvian.training.recipe import Recipe, SourceRecipe, load_recipe
+from vitruvian.training.sources import load_source, load_sources, model_labels
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> Samples:
+    return make(load_recipe(drawn_recipe(tmp_path)), tmp_path)
+
+
+def make(recipe: Recipe, folder: Path) -> Samples:
+    sources = load_sources(recipe.data.train, recipe)
+    return Samples(recipe, model_labels(recipe.model), sources, build_caches(recipe, sources, folder / "cache"))
+
+
+def test_a_sample_depends_on_seed_and_number_alone(samples: Samples, tmp_path: Path) -> None:
+    again = make(samples.recipe, tmp_path)
+    for number in (0, 7, 40):
+        one, other = samples[number], again[number]
+        np.testing.assert_array_equal(one.image, other.image)
+        np.testing.assert_array_equal(one.boxes, other.boxes)
+    assert (samples[0].image != samples[1].image).any()
+    seeded = make(samples.recipe.model_copy(update={"seed": 4}), tmp_path)
+    assert (samples[0].image != seeded[0].image).any()
+
+
+def test_a_resumed_loader_goes_on_where_it_stopped(samples: Samples) -> None:
+    whole = list(training_loader(samples))
+    rest = list(training_loader(samples, start_step=9))
+    assert len(whole) == samples.recipe.schedule.steps == 12
+    assert len(rest) == 3
+    for (images, targets), (again, same) in zip(whole[9:], rest, strict=True):
+        assert torch.equal(images, again)
+        assert torch.equal(targets.boxes, same.boxes)
+
+
+def test_a_batch_keeps_pictures_and_boxes_together(samples: Samples) -> None:
+    drawn = [samples[i] for i in range(6)]
+    images, targets = collate(drawn)
+    assert images.shape == (6, 3, 64, 64)
+    assert targets.background.shape == (6, 2, 8, 8)
+    for i, sample in enumerate(drawn):
+        np.testing.assert_array_equal(targets.boxes[targets.image == i].numpy(), sample.boxes)
+        np.testing.assert_array_equal(images[i].permute(1, 2, 0).numpy(), sample.image)
+
+
+def test_sources_are_drawn_in_their_proportions(tmp_path: Path) -> None:
+    other = f"data.train.other={{json: {tmp_path}/drawn.json, weight: 3}}"
+    recipe = load_recipe(drawn_recipe(tmp_path), [other])
+    samples = make(recipe, tmp_path)
+    theirs = {id(p) for p in samples.sources[1].pictures}
+    rng = np.random.default_rng(0)
+    share = np.mean([id(samples._draw(rng).picture) in theirs for _ in range(600)])
+    assert share == pytest.approx(0.75, abs=0.06)
+
+
+def test_the_cache_shrinks_and_is_reused(tmp_path: Path) -> None:
+    drawn_recipe(tmp_path)
+    paths = [tmp_path / "images" / "1.png", tmp_path / "images" / "2.png"]
+    done: list[int] = []
+    cache = PictureCache(paths, 40, tmp_path / "c", done.append)
+    assert cache[0].shape == (32, 40, 3)
+    assert done == [1, 2]
+    again = PictureCache(paths, 40, tmp_path / "c", done.append)
+    np.testing.assert_array_equal(again[1], cache[1])
+    assert done == [1, 2]
+    assert PictureCache(paths, 96, tmp_path / "c")[0].shape == (64, 80, 3)
+
+
+def test_renamed_labels_are_exhaustive_only_where_all_of_them_are(tmp_path: Path) -> None:
+    drawn_recipe(tmp_path)
+    source = SourceRecipe(json="drawn.json", rename={"disc": "thing", "square": "thing"})
+    dataset = load_source(source, tmp_path)
+    assert dataset.labels == ("thing",)
+    assert [bool(p.exhaustive) for p in dataset.pictures] == [False, True] * 4
+    with pytest.raises(DataError, match="cannot rename"):
+        load_source(SourceRecipe(json="drawn.json", rename={"circle": "thing"}), tmp_path)
+    with pytest.raises(DataError, match="no class has keypoints"):
+        load_source(SourceRecipe(json="drawn.json", derive="facial_parts"), tmp_path)

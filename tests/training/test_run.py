@@ -1,0 +1,169 @@
+"""One tiny training from recipe to model file: recorded, interrupted, resumed, published, and started from again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from training_builders import drawn_recipe
+
+from vitruvian.finders import Detector as OnnxDetector
+from vitruvian.images import read_picture
+from vitruvian.networks.errors import WeightsError
+from vitruvian.training.export import export_onnx, load_onnx_weights
+from vitruvian.training.initial import starting_weights
+from vitruvian.training.module import build_detector, normalise
+from vitruvian.training.publish import publish
+from vitruvian.training.recipe import Recipe, load_recipe
+from vitruvian.training.run import best_network, train
+from vitruvian.zoo import ModelFile, find_model
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    return load_recipe(drawn_recipe(tmp_path_factory.mktemp("drawn")))
+
+
+@pytest.fixture(scope="module")
+def run(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    train(recipe, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(recipe: Recipe, run: Path) -> ModelFile:
+    _, net = best_network(run)
+    return publish(net, recipe, run)
+
+
+def test_the_folder_records_what_ran(recipe: Recipe, run: Path) -> None:
+    assert load_recipe(run / "recipe.yaml") == recipe
+    record = json.loads((run / "run.json").read_text())
+    assert record["seed"] == 3
+    assert set(record["data"]) == {"drawn", "val/drawn"}
+    assert len(record["data"]["drawn"]["fingerprint"]) == 64
+    assert record["versions"]["torch"] == version("torch")
+    header = (run / "metrics.csv").read_text().splitlines()[0]
+    assert "loss" in header
+    assert "fitness" in header
+    assert list((run / "tensorboard").iterdir())
+
+
+def test_a_finished_folder_is_not_overwritten(recipe: Recipe, run: Path) -> None:
+    with pytest.raises(FileExistsError, match="holds a run already"):
+        train(recipe, run)
+
+
+def test_a_killed_run_resumes_to_the_same_weights(recipe: Recipe, run: Path, tmp_path: Path) -> None:
+    """The checkpoint half-way is what a kill leaves; the resumed rest must equal the uninterrupted run."""
+    half = recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"validate_every": 0})})
+    whole = tmp_path / "whole"
+    train(half, whole)
+    stopped = tmp_path / "stopped"
+    shutil.copytree(whole, stopped)
+    middle = tmp_path / "middle"
+
+    class Killed(Exception):
+        pass
+
+    from vitruvian.training.module import DetectorTraining
+
+    step = DetectorTraining.training_step
+
+    def dies(self: DetectorTraining, batch: object, index: int) -> torch.Tensor:
+        if self.global_step == 6:
+            self.trainer.save_checkpoint(middle / "checkpoints" / "last.ckpt")
+            raise Killed
+        return step(self, batch, index)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DetectorTraining, "training_step", dies)
+        with pytest.raises(Killed):
+            train(half, middle)
+    train(half, middle, resume=True)
+    states = [torch.load(f / "checkpoints" / "last.ckpt", weights_only=True) for f in (whole, middle)]
+    assert [s["global_step"] for s in states] == [12, 12]
+    for name, value in states[0]["state_dict"].items():
+        torch.testing.assert_close(states[1]["state_dict"][name], value, rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_the_card_says_what_the_model_is(recipe: Recipe, model: ModelFile) -> None:
+    card = find_model(model.path).card
+    assert card.labels == ["square", "disc"]
+    assert card.data[0].teaches == ["square", "disc"]
+    assert card.measured is not None
+    assert card.measured.classes["square"].pictures == 8
+    assert card.measured.classes["disc"].pictures == 4
+    assert set(card.measured.sources) == {"even", "odd"}
+
+
+def test_the_file_agrees_with_the_torch_module(recipe: Recipe, run: Path, model: ModelFile) -> None:
+    _, net = best_network(run)
+    stored = build_detector(recipe.model, pretrained=False)
+    load_onnx_weights(stored, model.path)
+    detector = OnnxDetector(model)
+    for size in ((64, 64), (96, 32)):
+        images = np.random.default_rng(0).random((2, 3, *size), dtype=np.float32)
+        scores, boxes = detector.run(images)
+        pixels = torch.from_numpy(images * 255)
+        with torch.no_grad():
+            output = stored.eval()(normalise(pixels, recipe.model))
+            trained = net.eval()(normalise(pixels, recipe.model))
+        np.testing.assert_allclose(scores, output.logits.sigmoid().numpy(), atol=1e-3)
+        np.testing.assert_allclose(boxes, output.boxes.numpy(), atol=1e-2, rtol=1e-3)
+        # half-precision storage moves scores by far less than a threshold is fitted to
+        np.testing.assert_allclose(scores, trained.logits.sigmoid().numpy(), atol=5e-3)
+
+
+def test_weights_are_stored_in_half_precision_under_their_torch_names(recipe: Recipe, model: ModelFile) -> None:
+    stored = {t.name: t for t in onnx.load(str(model.path)).graph.initializer}
+    state = build_detector(recipe.model, False).state_dict()
+    assert {f"detector.{name}" for name, value in state.items() if value.is_floating_point()} <= set(stored)
+    assert stored["detector.score_tower.convs.0.weight"].data_type == onnx.TensorProto.FLOAT16
+    assert stored["detector.score_tower.norms.0.0.running_var"].data_type == onnx.TensorProto.FLOAT
+
+
+def test_a_model_starts_a_training_with_other_labels(recipe: Recipe, model: ModelFile) -> None:
+    other = recipe.model.model_copy(update={"labels": ["disc", "star", "square"]})
+    fresh = build_detector(other, pretrained=False)
+    before = fresh.score.weight.clone()
+    starting_weights(str(model.path), other)(fresh)
+    old = build_detector(recipe.model, pretrained=False)
+    load_onnx_weights(old, model.path)
+    assert torch.equal(fresh.score.weight[0], old.score.weight[1])
+    assert torch.equal(fresh.score.weight[1], before[1])
+    assert torch.equal(fresh.box.weight[8:], old.box.weight[:4])
+    assert torch.equal(fresh.pyramid.lateral[0][0].weight, old.pyramid.lateral[0][0].weight)
+
+
+def test_a_model_of_another_architecture_is_refused(recipe: Recipe, model: ModelFile, tmp_path: Path) -> None:
+    wider = recipe.model.model_copy(update={"width": 24})
+    with pytest.raises(WeightsError, match=r"model\.width"):
+        starting_weights(str(model.path), wider)
+    with pytest.raises(WeightsError, match="has shape"):
+        load_onnx_weights(build_detector(wider, False), model.path)
+    (tmp_path / "no.onnx").write_bytes(b"nothing of the kind")
+    with pytest.raises(WeightsError, match="not an ONNX file"):
+        load_onnx_weights(build_detector(wider, False), tmp_path / "no.onnx")
+
+
+def test_the_exported_graph_takes_any_number_of_channels(recipe: Recipe, tmp_path: Path) -> None:
+    ten = recipe.model.model_copy(update={"in_channels": 10, "mean": [0.0], "std": [1.0]})
+    path = tmp_path / "ten.onnx"
+    export_onnx(build_detector(ten, False).eval(), ten, path)
+    assert [d.dim_value for d in onnx.load(str(path)).graph.input[0].type.tensor_type.shape.dim][1] == 10
+
+
+def test_pictures_go_through_the_published_model(recipe: Recipe, model: ModelFile) -> None:
+    picture = read_picture(np.zeros((50, 70, 3), dtype=np.uint8))
+    found = OnnxDetector(model).detect(picture, thresholds=0.0)
+    assert set(found.names) == {"square", "disc"}
+    assert (found.boxes[:, 2] <= 70).all()
+    assert (found.boxes[:, 3] <= 50).all()

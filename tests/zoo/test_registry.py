@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from vitruvian.zoo import Card, ModelError, find_model, list_models, load_card, save_card
+from vitruvian.zoo.page import card_text
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """A copy of the shipped model and its card outside the package."""
+    shipped = find_model()
+    path = tmp_path / shipped.path.name
+    shutil.copy(shipped.path, path)
+    save_card(shipped.card, path.with_suffix(".json"))
+    return path
+
+
+@pytest.mark.parametrize("card", list_models(), ids=lambda card: card.name)
+def test_shipped_models_are_whole_and_say_what_they_are(card: Card) -> None:
+    model = find_model(card.name)
+    assert model.path.stat().st_size <= 12 * 2**20
+    assert set(card.thresholds) == set(card.labels)
+    assert all(0 < value < 1 for value in card.thresholds.values())
+    assert card.measured is not None
+    assert card.measured.headline["AP50"] is not None
+    assert card.data
+    assert all(row.terms for row in card.data)
+    assert card.commercial_use != "not stated"
+    page = card_text(card)
+    assert all(label in page for label in card.measured.classes)
+
+
+def test_all_weights_together_stay_small() -> None:
+    assert sum(find_model(card.name).path.stat().st_size for card in list_models()) <= 60 * 2**20
+
+
+def test_cards_round_trip(copied: Path) -> None:
+    card = load_card(copied.with_suffix(".json"))
+    assert find_model(copied).card == card
+    changed = card.with_thresholds({"Human nose": 0.123456})
+    assert changed.thresholds["Human nose"] == 0.1235
+    assert changed.thresholds["Human eye"] == card.thresholds["Human eye"]
+    save_card(changed, copied.with_suffix(".json"))
+    assert load_card(copied.with_suffix(".json")) == changed
+
+
+def test_thresholds_that_do_not_fit_are_refused() -> None:
+    card = find_model().card
+    with pytest.raises(ModelError, match="no label 'Human tail'"):
+        card.with_thresholds({"Human tail": 0.5})
+    with pytest.raises(ModelError, match="not within"):
+        card.with_thresholds({"Human nose": 1.5})
+
+
+def test_an_altered_file_is_refused(copied: Path) -> None:
+    content = bytearray(copied.read_bytes())
+    content[len(content) // 2] ^= 1
+    copied.write_bytes(content)
+    with pytest.raises(ModelError, match="altered"):
+        find_model(copied)
+
+
+def test_a_card_cannot_point_elsewhere(copied: Path) -> None:
+    path = copied.with_suffix(".json")
+    raw = json.loads(path.read_text())
+    path.write_text(json.dumps({**raw, "file": "../other.onnx"}))
+    with pytest.raises(ModelError, match="beside its card"):
+        find_model(copied)
+    path.write_text(json.dumps({**raw, "unknown": 1}))
+    with pytest.raises(ModelError, match="not a model card: unknown"):
+        find_model(copied)
+    path.unlink()
+    with pytest.raises(ModelError, match="cannot read the model's card"):
+        find_model(copied)
+
+
+def test_an_unknown_name_lists_what_ships() -> None:
+    with pytest.raises(ModelError, match=r"shipped models are .*parts22"):
+        find_model("parts23")
