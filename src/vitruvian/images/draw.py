@@ -59,7 +59,7 @@ class _Style:
 def draw_scene(picture: NDArray[np.uint8], scene: Scene, min_side: int = 0) -> NDArray[np.uint8]:
     """Draw what a scene says onto its picture.
 
-    Line width and font follow the size of the picture. Labels (``left hand 0.83``) neither overlap nor leave the
+    Facial parts that repeat what else is drawn are left out. Line width and font follow the size of the picture. Labels (``left hand 0.83``) neither overlap nor leave the
     picture; where there is no room they lose the score, then they are left out. A body that is its person's box is
     drawn once, as the person.
 
@@ -114,7 +114,7 @@ def _items(scene: Scene, scale: float, width: int, height: int, style: _Style) -
             segments = tuple(bracket_segments(box))
             found.append(_Item(box, segments, _WHITE, 1.6, _wordings("person", person.score)))
     parts = [part for part in scene.parts if not _is_whole_person(part, scene)]
-    parts += [part for face in scene.faces for part in face.parts]
+    parts += _telling_facial_parts(scene)
     for part in sorted(parts, key=lambda p: (p.box[0] - p.box[2]) * (p.box[3] - p.box[1])):
         if box := clip(part.box):
             segments = tuple(box_segments(box))
@@ -125,6 +125,31 @@ def _items(scene: Scene, scale: float, width: int, height: int, style: _Style) -
             segments = tuple(dashed(sides, 7.0 * style.line) if face.found_by == "recovery" else sides)
             found.append(_Item(box, segments, part_colour("whole face"), 1.8, _wordings("face", face.score)))
     return found
+
+
+_SAME_THING = {"eyes": "Human eye", "nose": "Human nose", "mouth": "Human mouth"}
+"""Facial parts that a body part stands for as well."""
+_UNIONS = frozenset({"right face", "left face", "right eye face", "left eye face", "eyes nose"})
+
+
+def _telling_facial_parts(scene: Scene) -> list[Part]:
+    """Facial parts that show something not drawn already.
+
+    Unions of other parts are shown only in a recovered face, where they are what spoke for it; an eye, nose or mouth is
+    left to the body part with a box at the same place.
+    """
+
+    def drawn_already(part: Part) -> bool:
+        same = [other.box for other in scene.parts if other.label == _SAME_THING.get(part.label)]
+        x, y = (part.box[0] + part.box[2]) / 2, (part.box[1] + part.box[3]) / 2
+        return any(x1 <= x <= x2 and y1 <= y <= y2 for x1, y1, x2, y2 in same)
+
+    return [
+        part
+        for face in scene.faces
+        for part in face.parts
+        if not drawn_already(part) and (part.label not in _UNIONS or face.found_by == "recovery")
+    ]
 
 
 def _is_whole_person(part: Part, scene: Scene) -> bool:
