@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 
 from vitruvian.data.dataset import DataError, Dataset
-from vitruvian.metrics import MetricError, Predictions, Result, pool, rename_labels
+from vitruvian.data.merge import rename_labels
+from vitruvian.metrics import MetricError, Predictions, Result, pool
 from vitruvian.zoo import Card, ModelError
 
 Truth = Annotated[

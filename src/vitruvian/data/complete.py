@@ -85,7 +85,7 @@ def with_proposals(dataset: Dataset, proposals: Sequence[Proposal], threshold: f
     def change(picture: Picture) -> Picture | None:
         if picture.exhaustive >= set(dataset.labels):
             return None
-        new = []
+        new: list[Annotation] = []
         for proposal in sorted(by_picture.get(picture.id, []), key=lambda p: -p.score):
             mine = [a for a in (*picture.annotations, *new) if a.label == proposal.label]
             if proposal.label in picture.exhaustive or any(box_iou(a.box, proposal.box) >= SAME_INSTANCE for a in mine):

@@ -59,9 +59,9 @@ class _Style:
 def draw_scene(picture: NDArray[np.uint8], scene: Scene, min_side: int = 0) -> NDArray[np.uint8]:
     """Draw what a scene says onto its picture.
 
-    Facial parts that repeat what else is drawn are left out. Line width and font follow the size of the picture. Labels (``left hand 0.83``) neither overlap nor leave the
-    picture; where there is no room they lose the score, then they are left out. A body that is its person's box is
-    drawn once, as the person.
+    Facial parts that repeat what else is drawn are left out, and a body that is its person's box is drawn once, as the
+    person. Line width and font follow the size of the picture. Labels (``left hand 0.83``) neither overlap nor leave
+    the picture; where there is no room they lose the score, then they are left out.
 
     Args:
         picture: ``(H, W, 3)`` uint8 RGB; not modified.

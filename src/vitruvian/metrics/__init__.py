@@ -19,7 +19,6 @@ from vitruvian.metrics.oks import PoseResult, evaluate_pose, object_keypoint_sim
 from vitruvian.metrics.predictions import Predictions, pool
 from vitruvian.metrics.presence import count_false_boxes, recall_of_labelled
 from vitruvian.metrics.protocols import Options, Protocol, evaluate, list_protocols
-from vitruvian.metrics.relabel import rename_labels
 from vitruvian.metrics.reliability import calibrate_scores
 from vitruvian.metrics.result import Result, Table
 from vitruvian.metrics.slices import evaluate_slices
@@ -62,5 +61,4 @@ __all__ = [
     "object_keypoint_similarity",
     "pool",
     "recall_of_labelled",
-    "rename_labels",
 ]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
-from vitruvian.data.dataset import DataError, Dataset, ExhaustiveRegion, Picture
+from vitruvian.data.dataset import DataError, Dataset
 from vitruvian.data.derive import derive_facial_parts, derive_limbs
+from vitruvian.data.merge import rename_labels
 from vitruvian.taxonomy import BODY_PARTS, FACIAL_PARTS, PARTS, landmark_protocol
 from vitruvian.training.recipe import ModelRecipe, Recipe, SourceRecipe
 
@@ -34,8 +34,6 @@ def load_source(recipe: SourceRecipe, data_dir: Path) -> Dataset:
     """
     path = data_dir / recipe.json_file
     dataset = Dataset.load(path, exhaustive=recipe.exhaustive)
-    if unknown := set(recipe.rename) - set(dataset.labels):
-        raise DataError(f"{path}: cannot rename {sorted(unknown)}: its labels are {', '.join(dataset.labels)}")
     if recipe.derive == "facial_parts":
         label = next((name for name in dataset.labels if name in dataset.keypoint_names), None)
         if label is None:
@@ -43,23 +41,7 @@ def load_source(recipe: SourceRecipe, data_dir: Path) -> Dataset:
         dataset = derive_facial_parts(dataset, label, landmark_protocol(len(dataset.keypoint_names[label])))
     elif recipe.derive == "limbs":
         dataset = derive_limbs(dataset)
-    return rename_labels(dataset, recipe.rename) if recipe.rename else dataset
-
-
-def rename_labels(dataset: Dataset, rename: dict[str, str]) -> Dataset:
-    """Rename labels; labels not named keep theirs."""
-    labels = tuple(dict.fromkeys(rename.get(name, name) for name in dataset.labels))
-    olds = {new: {old for old in dataset.labels if rename.get(old, old) == new} for new in labels}
-
-    def exhaustive(held: frozenset[str]) -> frozenset[str]:
-        return frozenset(new for new in labels if olds[new] <= held)
-
-    def change(picture: Picture) -> Picture:
-        return replace(
-            picture,
-            annotations=tuple(replace(a, label=rename.get(a.label, a.label)) for a in picture.annotations),
-            exhaustive=exhaustive(picture.exhaustive),
-            exhaustive_regions=tuple(ExhaustiveRegion(r.box, exhaustive(r.labels)) for r in picture.exhaustive_regions),
-        )
-
-    return dataset.map(change, labels=labels)
+    try:
+        return rename_labels(dataset, recipe.rename)
+    except DataError as error:
+        raise DataError(f"{path}: cannot rename: {error}") from error
