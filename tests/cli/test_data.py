@@ -171,3 +171,30 @@ def test_bad_requests_are_one_line(labels: Path, tmp_path: Path, arguments: tupl
     assert message in printed
     assert printed.startswith("error: ")
     assert printed.count("\n") == 1
+
+
+def test_show_writes_a_gallery(labels: Path, tmp_path: Path) -> None:
+    run("show", labels, "--out", tmp_path / "gallery")
+    page = (tmp_path / "gallery" / "index.html").read_text()
+    assert page.count("<figure") == 12
+    assert len(list((tmp_path / "gallery" / "thumbnails").glob("*.jpg"))) == 12
+    assert "person1_1.png" in page
+
+
+def test_proposals_go_out_and_come_back_exhaustive(labels: Path, tmp_path: Path) -> None:
+    found = [{"image_id": 8, "category_id": 2, "bbox": [90, 80, 30, 15], "score": 0.9}]
+    predictions = tmp_path / "predictions.json"
+    predictions.write_text(json.dumps(found))
+    tool = tmp_path / "tool"
+    printed = run("propose", labels, "--predictions", predictions, "--to", "cvat", "--out", tool)
+    assert "6 pictures with 1 proposals" in printed
+    corrected = tool / "annotations" / "instances_default.json"
+    out = tmp_path / "complete.json"
+    printed = run("complete", labels, "--corrected", corrected, "--labels", "Human eye", "--out", out)
+    assert "6 pictures reviewed, 1 instances added, 0 removed" in printed
+    done = {p.id: p for p in Dataset.load(out)}
+    assert all("Human eye" in p.exhaustive for p in done.values())
+    assert [a.box for a in done[8].annotations if a.label == "Human eye"] == [(90, 80, 120, 95)]
+    predictions.write_text("[{}")
+    assert "not valid JSON" in run("propose", labels, "--predictions", predictions, "--out", tool, code=2)
+    assert "open-images can" in run("fetch", "nothing", "--classes", "x", "--out", tool, code=2)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from vitruvian.data.dataset import DataError, Dataset
 from vitruvian.reports.data_page import page_html
@@ -53,7 +55,7 @@ def hand_to_fiftyone(dataset: Dataset, name: str) -> None:
         DataError: if FiftyOne is not installed.
     """
     try:
-        import fiftyone
+        fiftyone: Any = importlib.import_module("fiftyone")
     except ImportError:
         raise DataError("handing over needs FiftyOne: pip install fiftyone") from None
     made = fiftyone.Dataset(name, overwrite=True)
