@@ -44,21 +44,42 @@ def card(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("write", [True, False])
-def test_the_models_card_gets_the_thresholds(
-    tmp_path: Path, card: Path, write: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    truth, found = write_case(tmp_path)
-
+def model_that_finds(found: str, truth: str, card: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def predict_dataset(model: str, dataset: Dataset, **_: object) -> Predictions:
         assert model == "mine"
         return Predictions.load(found, Dataset.load(truth))
 
     monkeypatch.setattr("vitruvian.finders.predict.predict_dataset", predict_dataset)
     monkeypatch.setattr("vitruvian.zoo.find_model", lambda _: ModelFile(card.with_suffix(".onnx"), load_card(card)))
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_the_models_card_gets_the_thresholds(
+    tmp_path: Path, card: Path, write: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth, found = write_case(tmp_path)
+    model_that_finds(found, truth, card, monkeypatch)
     options = ["--minimum-support", "3", "--write" if write else "--no-write"]
     result = RUN.invoke(app(), ["calibrate", "--truth", truth, "--model", "mine", *options])
     assert result.exit_code == 0, result.output
     stored = load_card(card)
     assert stored.thresholds == {"head": pytest.approx(0.53) if write else 0.1, "hand": 0.2}
     assert ("highest F1" in stored.thresholds_from) == write
+
+
+def test_calibrated_scores_are_shown_and_leave_the_card_alone(
+    tmp_path: Path, card: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth, found = write_case(tmp_path)
+    rows = json.loads(Path(found).read_text())
+    rows += [{**row, "bbox": [50, 50, 20, 20], "score": 0.02 * row["image_id"]} for row in rows]
+    Path(found).write_text(json.dumps(rows))
+    model_that_finds(found, truth, card, monkeypatch)
+    base = ["calibrate", "--truth", truth, "--model", "mine", "--minimum-support", "3"]
+    assert RUN.invoke(app(), base).exit_code == 0
+    without = card.read_text()
+    result = RUN.invoke(app(), [*base, "--scores", "temperature"])
+    assert result.exit_code == 0, result.output
+    assert "Score calibration at IoU 0.5" in result.stdout
+    assert "note: a diagnosis" in result.stdout
+    assert card.read_text() == without

@@ -146,8 +146,30 @@ def test_derive_and_occlude(tmp_path: Path) -> None:
     assert (tmp_path / "occluded" / "contact_sheet.jpg").stat().st_size > 1000
     assert "medium" in printed
     assert (tmp_path / "occluded" / "images" / "medium" / "one.png").is_file()
+    written = tmp_path / "occluded" / "images" / "medium" / "one.png"
+    first = written.stat().st_mtime_ns
+    assert run("occlude", file, "--levels", "none,medium", "--out", tmp_path / "occluded") == printed
+    assert written.stat().st_mtime_ns == first
+    run("occlude", file, "--levels", "medium", "--out", tmp_path / "occluded", "--overwrite")
+    assert written.stat().st_mtime_ns > first
     assert "levels are" in run("occlude", file, "--levels", "extreme", "--out", tmp_path / "x", code=2)
     assert "right_shoulder" in run("derive", file, "--what", "limbs", "--out", tmp_path / "x", code=2)
+
+
+def test_derive_from_masks(tmp_path: Path) -> None:
+    mask = np.zeros((30, 40), np.uint8)
+    mask[5:10, 5:20], mask[10:20, 15:20] = 3, 4
+    for name, pixels in (("images/a.png", np.zeros((30, 40, 3), np.uint8)), ("masks/a.png", mask)):
+        (tmp_path / name).parent.mkdir()
+        Image.fromarray(pixels).save(tmp_path / name)
+    (tmp_path / "masks" / "b.png").write_bytes(b"nothing")
+    out = tmp_path / "parts.json"
+    printed = run("derive", tmp_path, "--what", "mask-parts", "--part", "Human arm=3,4", "--out", out)
+    assert "rejected 1 rows" in printed
+    assert "b.png" in (tmp_path / "parts.json.rejects.jsonl").read_text()
+    [picture] = Dataset.load(out)
+    [arm] = picture.annotations
+    assert (arm.label, arm.box, arm.derived_from) == ("Human arm", (5, 5, 20, 20), "part mask")
 
 
 @pytest.mark.parametrize(
@@ -163,6 +185,11 @@ def test_derive_and_occlude(tmp_path: Path) -> None:
         (("merge", "LABELS", "--same", "looks"), "none of path, content"),
         (("merge", "LABELS", "--recipe", "soup"), "wflw-merl"),
         (("derive", "LABELS"), "no annotation of class 'face' has landmarks"),
+        (("derive", "LABELS", "--what", "wings"), "none of facial-parts"),
+        (("derive", "LABELS", "--what", "mask-parts"), "needs --part"),
+        (("derive", "LABELS", "--what", "mask-parts", "--part", "arm=3"), "has no folder of pictures"),
+        (("derive", "LABELS", "--what", "mask-parts", "--part", "arm=3", "--exhaustive", "all"), "says nothing"),
+        (("derive", "LABELS", "--part", "arm=3"), "for --what mask-parts"),
     ],
 )
 def test_bad_requests_are_one_line(labels: Path, tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:

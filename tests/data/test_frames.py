@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -47,6 +51,63 @@ def test_saved_frames_are_a_data_set_grouped_by_video(tmp_path) -> None:
     assert [p.file_name for p in again] == ["ward/000000.png", "ward/000010.png"]
     assert [p.attributes["video"] for p in again] == ["ward", "ward"]
     assert all(again.path(p).is_file() for p in again)
+
+
+def write_video(path: Path, codec: str) -> Path:
+    """Two scenes of ten frames."""
+    cv2 = pytest.importorskip("cv2", reason="OpenCV, which writes the video, is not installed")
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), 20, (80, 80))
+    if not writer.isOpened():
+        pytest.skip(f"OpenCV was built without the codec {codec}")
+    for frame in film():
+        writer.write(np.ascontiguousarray(frame.picture[:, :, ::-1]))
+    writer.release()
+    return path
+
+
+def test_a_video_gives_its_frames_in_order_with_time_and_colour(tmp_path) -> None:
+    frames = list(read_frames(write_video(tmp_path / "film.avi", "MJPG")))
+    assert [f.number for f in frames] == list(range(20))
+    assert [f.time for f in frames] == pytest.approx([i / 20 for i in range(20)])
+    for found, drawn in zip(frames, film(), strict=True):
+        assert found.picture.shape == (80, 80, 3)
+        blocks = (f.picture.reshape(4, 20, 4, 20, 3).mean(axis=(1, 3)) for f in (found, drawn))
+        assert np.abs(np.subtract(*blocks)).mean() < 12  # red and blue swapped would be some 60 apart
+    assert [f.number for f in pick_frames(frames)] == [0, 10]
+
+
+def run_frames(video: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    """The verb in a process of its own: what the video library itself writes to stderr counts too."""
+    program = "from vitruvian.cli.main import app; app()"
+    command = [sys.executable, "-c", program, "data", "frames", str(video), "--out", str(out)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_the_verb_picks_the_scenes_of_a_video(tmp_path) -> None:
+    done = run_frames(write_video(tmp_path / "film.avi", "MJPG"), tmp_path / "out")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "wrote 2 frames" in done.stdout
+    dataset = Dataset.load(tmp_path / "out" / "frames.json")
+    assert [(p.attributes["frame"], p.attributes["time"]) for p in dataset] == [(0, 0.0), (10, 0.5)]
+    assert all(dataset.path(p).is_file() for p in dataset)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "message"),
+    [
+        ("film.mkv", "MJPG", "breaks off after"),  # each frame stands by itself, so the first are there
+        ("film.mp4", "mp4v", "not a video"),  # the index stands at the end, without which there is nothing
+    ],
+)
+def test_a_truncated_video_is_one_error_line(tmp_path, name: str, codec: str, message: str) -> None:
+    video = write_video(tmp_path / name, codec)
+    whole = video.read_bytes()
+    video.write_bytes(whole[: len(whole) * 6 // 10])
+    done = run_frames(video, tmp_path / "out")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {video}: {message}")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "out" / "frames.json").exists()
 
 
 def test_what_is_no_video_is_named(tmp_path) -> None:

@@ -120,6 +120,32 @@ def test_training_logs_give_the_best_step_and_the_gap(tmp_path: Path) -> None:
     assert "n/a" in both.text()
 
 
+def test_a_resumed_run_is_read_from_its_first_step(tmp_path: Path) -> None:
+    """Resumed at steps 90 and 900: three files, of which the names do not sort as the steps do.
+
+    What was logged for steps 95 and 950 before the resumptions was undone, and step 90 was logged anew. The best
+    fitness that stands, 0.8 at step 80, lies in the first file; validation loss is 1.5 there and training loss 1.1.
+    """
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "metrics.until-step-90.csv").write_text(
+        "step,loss,val_loss,fitness\n40,3,,\n80,1.1,1.5,0.8\n90,9,,\n95,9,9,0.9\n"
+    )
+    (run / "metrics.until-step-900.csv").write_text("step,loss\n90,1.0\n800,0.7\n950,9\n")
+    (run / "metrics.csv").write_text("step,loss,fitness,val_loss\n1000,0.5,0.7,1.6\n")
+    log = read_training_log(run)
+    assert log.train_loss is not None
+    assert log.val_loss is not None
+    assert log.train_loss.steps.tolist() == [40, 80, 90, 800, 1000]
+    assert log.train_loss.values.tolist() == [3, 1.1, 1.0, 0.7, 0.5]
+    assert log.val_loss.steps.tolist() == [80, 1000]
+    assert log.best_step == 80
+    assert log.generalisation_gap == pytest.approx(0.4)
+    (run / "metrics.csv").unlink()
+    with pytest.raises(MetricError, match=r"metrics\.csv: cannot be read"):
+        read_training_log(run)
+
+
 @pytest.mark.parametrize(
     ("text", "message"), [("a,b\n1,2\n", "neither a 'step'"), ("step,loss\n1,x\n", "column 'loss'")]
 )

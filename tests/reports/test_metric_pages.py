@@ -17,6 +17,7 @@ from vitruvian.metrics import (
     Predictions,
     calibrate_scores,
     compare_boxes,
+    count_false_boxes,
     evaluate_activity,
     fit_thresholds,
 )
@@ -35,7 +36,7 @@ from vitruvian.reports.evaluation import (
     write_evaluation,
     write_training,
 )
-from vitruvian.reports.examples import example_figures
+from vitruvian.reports.examples import example_figures, worst_pictures
 from vitruvian.reports.page import Figure, Section, page_html
 
 pytest.importorskip("matplotlib")
@@ -114,6 +115,52 @@ def test_examples_show_labelled_and_found_boxes(case: tuple[Dataset, Predictions
     assert green.sum() > 100
     page = write_comparison(tmp_path / "page", result, examples=tuple(figures.values()))
     assert "Worst pictures of old" in check(page)
+
+
+def test_the_worst_pictures_come_first_and_only_of_what_has_such(
+    case: tuple[Dataset, Predictions], tmp_path: Path
+) -> None:
+    """Picture 7 loses all its boxes, so its F1 is 0: it is first, with green boxes alone. Nobody is on picture 99."""
+    truth, found = replace(case[0], images_dir=tmp_path), case[1]
+    found = found[found.image_ids != 7]
+    result = evaluate_boxes(truth, found)
+    assert worst_pictures(truth, found, result, {}) == ()  # no file is there
+    nobody = Picture(99, "99.png", 200, 200, (), frozenset(LABELS))
+    for picture in (*truth.pictures, nobody):
+        Image.new("RGB", (200, 200), "white").save(truth.path(picture))
+    (figure,) = worst_pictures(truth, found, result, {}, count=6)
+    sheet = np.asarray(Image.open(io.BytesIO(figure.png)).convert("RGB")).astype(int)
+    assert sheet.shape == (520, 1040, 3)
+    green = (sheet[..., 1] > sheet[..., 0] + 40) & (sheet[..., 1] > sheet[..., 2] + 40)
+    orange = (sheet[..., 0] > sheet[..., 1] + 40) & (sheet[..., 0] > sheet[..., 2] + 40)
+    assert green[:260, :260].sum() > 100
+    assert not orange[:260, :260].any()
+    assert orange[:260, 260:520].sum() > 100
+    (sure,) = worst_pictures(truth, found, result, 2.0, count=6)
+    assert sure.png != figure.png  # no score reaches the threshold, so that no box is drawn
+
+    alone = replace(truth, pictures=(*truth.pictures, nobody))
+    box = Predictions([99], [[50, 50, 150, 150]], [0.9], [0], ("cat",))
+    (figure,) = worst_pictures(alone, box, count_false_boxes(alone, box), 0.5)
+    sheet = np.asarray(Image.open(io.BytesIO(figure.png)).convert("RGB")).astype(int)
+    assert sheet.shape == (260, 260, 3)
+    assert ((sheet[..., 0] > sheet[..., 1] + 40) & (sheet[..., 0] > sheet[..., 2] + 40)).sum() > 100
+    assert worst_pictures(truth, found, confusion_matrix(truth, found), 0.5) == ()
+
+
+def test_a_page_says_what_it_was_measured_on_and_shows_the_naive_number_beside(
+    case: tuple[Dataset, Predictions], tmp_path: Path
+) -> None:
+    """A picture in which nothing is promised gets a box: nothing under the protocol, wrong to the naive number."""
+    truth = replace(case[0], pictures=(*case[0].pictures, Picture(99, "99.png", 200, 200)))
+    extra = Predictions(
+        [*case[1].image_ids, 99], [*case[1].boxes, [0, 0, 9, 9]], [*case[1].scores, 1], [*case[1].labels, 0], LABELS
+    )
+    text = check(write_evaluation(tmp_path / "a", evaluate_boxes(truth, extra), data="on masks/val.json"))
+    assert "on masks/val.json</p>" in text
+    naive = f"<b>{evaluate_boxes(truth, extra).naive.ap50:.3f}</b><span>AP50 if all that is unlabelled were wrong"
+    assert naive in text
+    assert "were wrong" not in check(write_evaluation(tmp_path / "b", evaluate_boxes(*case)))
 
 
 def test_activity_figures() -> None:

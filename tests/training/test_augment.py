@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from vitruvian.data.dataset import Annotation, Picture
+from vitruvian.data.occlusion.occlude import LEVELS, TRAIN_KINDS, Occluded
+from vitruvian.training import augment
 from vitruvian.training.augment import (
     Labelled,
     Sample,
@@ -11,6 +14,7 @@ from vitruvian.training.augment import (
     mirror,
     mirror_indices,
     occlude,
+    occlude_face,
     paste,
     recolour,
 )
@@ -115,6 +119,103 @@ def test_occlusion_changes_pixels_and_drops_only_what_it_hides() -> None:
         for label in gone:
             assert not sample.background[label].all()
     assert 0 < dropped < 60
+
+
+def faced(*boxes: tuple[str, tuple[float, float, float, float]]) -> Sample:
+    """A sample of coloured patches with these boxes."""
+    sample = empty_sample(96, len(NAMES))
+    coarse = np.random.default_rng(0).integers(60, 220, (12, 12, 3), dtype=np.uint8)
+    sample.image = np.asarray(Image.fromarray(coarse).resize((96, 96), Image.Resampling.BICUBIC))
+    sample.boxes = np.asarray([box for _, box in boxes], dtype=np.float32).reshape(-1, 4)
+    sample.labels = np.asarray([NAMES.index(name) for name, _ in boxes], dtype=np.int64)
+    return sample
+
+
+HEAD = ("Human head", (20.0, 24.0, 70.0, 80.0))
+
+
+def test_a_realistic_occluder_covers_the_face_to_a_level_of_the_thesis(monkeypatch) -> None:
+    made: list[Occluded] = []
+
+    def watched(*arguments) -> Occluded:
+        made.append(cover_face(*arguments))
+        return made[-1]
+
+    cover_face = augment.cover_face
+    monkeypatch.setattr(augment, "cover_face", watched)
+    met = set()
+    for seed in range(12):
+        sample = faced(HEAD)
+        before = sample.image.copy()
+        occlude_face(sample, NAMES, np.random.default_rng(seed))
+        assert set(made[-1].kinds) <= {kind.name for kind in TRAIN_KINDS}
+        assert (sample.image != before)[made[-1].mask].any()
+        share = made[-1].mask[24:80, 20:70].mean()
+        [level] = [name for name, (least, most) in LEVELS.items() if least <= share <= most]
+        met.add(level)
+        # Hard leaves 20 to 30 % in view, less than a box needs; medium leaves 45 %, which is enough.
+        assert len(sample.labels) == (0 if level == "hard" else 1)
+        assert sample.background[0, 3:10, 3:8].any() == (level != "hard")
+        assert sample.background[1:].all()
+    assert met == {"easy", "medium", "hard"}
+
+
+def test_a_part_under_a_realistic_occluder_is_dropped_by_what_is_hidden_of_it(monkeypatch) -> None:
+    def lower_half(image, box, level, kinds, rng):
+        assert kinds == TRAIN_KINDS
+        assert box == HEAD[1]
+        mask = np.zeros(image.shape[:2], dtype=bool)
+        mask[52:80, 20:70] = True
+        return augment_result(np.where(mask[..., None], 7, image).astype(np.uint8), mask)
+
+    monkeypatch.setattr(augment, "cover_face", lower_half)
+    under, above, beside = (30.0, 60.0, 46.0, 70.0), (30.0, 30.0, 46.0, 40.0), (72.0, 30.0, 92.0, 70.0)
+    most, little = (30.0, 45.0, 46.0, 66.0), (30.0, 38.0, 46.0, 64.0)
+    named = [HEAD, *(("right face", box) for box in (under, above, beside, most, little))]
+    sample = faced(*named)
+    occlude_face(sample, NAMES, np.random.default_rng(0))
+    # Hidden: the head 50 %, under 100 %, above 0 %, beside 0 %, most 67 %, little 46 %.
+    assert sample.boxes.tolist() == [list(HEAD[1]), list(above), list(beside), list(little)]
+    assert sample.labels.tolist() == [0, 1, 1, 1]
+    assert not sample.background[1, 8, 4:5].any()
+    assert sample.background[[0, 2]].all()
+    assert (sample.image[60, 40] == 7).all()
+
+
+def augment_result(picture: np.ndarray, mask: np.ndarray) -> Occluded:
+    return Occluded(picture, mask, float(mask.mean()), ("test",))
+
+
+@pytest.mark.parametrize(
+    "boxes", [(), (("right face", HEAD[1]),), (("Human head", (10.0, 10.0, 33.0, 90.0)),)], ids=["no", "other", "small"]
+)
+def test_samples_without_a_large_face_are_left_alone(boxes) -> None:
+    sample = faced(*boxes)
+    before = sample.image.copy()
+    occlude_face(sample, NAMES, np.random.default_rng(0))
+    np.testing.assert_array_equal(sample.image, before)
+    assert len(sample.boxes) == len(boxes)
+
+
+def test_a_face_that_cannot_be_covered_is_left_alone(monkeypatch) -> None:
+    def never(*_):
+        raise ValueError("cannot cover")
+
+    monkeypatch.setattr(augment, "cover_face", never)
+    sample = faced(HEAD)
+    occlude_face(sample, NAMES, np.random.default_rng(0))
+    assert len(sample.boxes) == 1
+    assert sample.background.all()
+
+
+def test_realistic_occlusion_follows_from_the_generator_alone() -> None:
+    made = []
+    for seed in (5, 5, 6):
+        sample = faced(HEAD, ("Human head", (2.0, 2.0, 40.0, 40.0)))
+        occlude_face(sample, NAMES, np.random.default_rng(seed))
+        made.append(sample.image)
+    assert np.array_equal(made[0], made[1])
+    assert not np.array_equal(made[0], made[2])
 
 
 def test_recolouring_keeps_shape_and_can_be_off() -> None:

@@ -35,6 +35,31 @@ def test_a_sample_depends_on_seed_and_number_alone(samples: Samples, tmp_path: P
     assert (samples[0].image != seeded[0].image).any()
 
 
+def test_realistic_occluders_are_drawn_where_the_recipe_says_so(tmp_path: Path) -> None:
+    faces = [
+        "model.labels=[Human head, disc]",
+        "data.train.drawn.rename={square: Human head}",
+        "schedule.sizes=[[0, 96]]",
+    ]
+    always = [*faces, "augment.occlude=1", "augment.mosaic=0"]
+    plain = load_recipe(drawn_recipe(tmp_path), [*faces, "augment.occlude=0", "augment.mosaic=0"])
+    never, patches, realistic = (
+        make(recipe, tmp_path)
+        for recipe in (
+            plain,
+            load_recipe(tmp_path / "tiny.yaml", always),
+            load_recipe(tmp_path / "tiny.yaml", [*always, "augment.occluders=realistic"]),
+        )
+    )
+    again = make(realistic.recipe, tmp_path)
+    differ = []
+    for number in range(6):
+        one = realistic[number]
+        np.testing.assert_array_equal(one.image, again[number].image)
+        differ.append((one.image != patches[number].image).any() and (one.image != never[number].image).any())
+    assert any(differ)
+
+
 def test_a_resumed_loader_goes_on_where_it_stopped(samples: Samples) -> None:
     whole = list(training_loader(samples))
     rest = list(training_loader(samples, start_step=9))

@@ -21,7 +21,7 @@ from vitruvian.training.initial import starting_weights
 from vitruvian.training.module import build_detector, normalise
 from vitruvian.training.publish import publish
 from vitruvian.training.recipe import Recipe, load_recipe
-from vitruvian.training.run import best_network, train
+from vitruvian.training.run import best_network, set_log_aside, train
 from vitruvian.zoo import ModelFile, find_model
 
 
@@ -92,6 +92,16 @@ def test_a_killed_run_resumes_to_the_same_weights(recipe: Recipe, run: Path, tmp
     assert [s["global_step"] for s in states] == [12, 12]
     for name, value in states[0]["state_dict"].items():
         torch.testing.assert_close(states[1]["state_dict"][name], value, rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_a_log_from_before_survives_two_resumptions_from_one_step(tmp_path: Path) -> None:
+    log, kept = tmp_path / "metrics.csv", tmp_path / "metrics.until-step-9.csv"
+    for text in ("steps 1 to 12", "steps 10 and 11, to be done again"):
+        log.write_text(text)
+        set_log_aside(tmp_path, 9)
+        assert not log.exists()
+        assert kept.read_text() == "steps 1 to 12"
+    set_log_aside(tmp_path, 9)  # killed before the first line was logged
 
 
 def test_the_card_says_what_the_model_is(recipe: Recipe, model: ModelFile) -> None:

@@ -56,7 +56,13 @@ def _calibrate(
     goal: Annotated[GoalName, typer.Option(help="Highest F1, or a precision or recall to hold.")] = GoalName.f1,
     wanted: Annotated[float | None, typer.Option(min=0, max=1, help="The precision or recall to hold.")] = None,
     minimum_support: Annotated[int, typer.Option(min=1, help="A class with fewer boxes is not fitted.")] = 10,
-    scores: Annotated[MethodName | None, typer.Option(help="Calibrate scores, too, and show how reliable.")] = None,
+    scores: Annotated[
+        MethodName | None,
+        typer.Option(
+            help="Show, too, how far scores are from the share that is right, before and after this map. A diagnosis: "
+            "the map is printed, not stored; scores and thresholds stay on the model's own scale."
+        ),
+    ] = None,
     write: Annotated[bool, typer.Option(help="Store the thresholds in the model's card.")] = True,
     images: Images = None,
     exhaustive: Exhaustive = "file",

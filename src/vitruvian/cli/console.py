@@ -1,4 +1,4 @@
-"""What all verbs share: one-line errors and a progress bar on standard error."""
+"""What all verbs share: one-line errors and progress on standard error."""
 
 from __future__ import annotations
 
@@ -42,8 +42,11 @@ def guarded(verb: Callable[_P, None]) -> Callable[_P, None]:
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[], Any]]:
-    """A progress bar on standard error where that is a terminal; gives a function to call after each item."""
+def progress(what: str, total: int | None) -> Iterator[Callable[[], Any]]:
+    """A progress bar on standard error where that is a terminal; gives a function to call after each item.
+
+    Without a total it counts the items.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -52,3 +55,24 @@ def progress(what: str, total: int) -> Iterator[Callable[[], Any]]:
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)
+
+
+@contextmanager
+def counting(what: str, count: Callable[[], int]) -> Iterator[None]:
+    """A line on standard error where that is a terminal: what goes on, how far it is, for how long.
+
+    ``count`` is asked ten times a second from another thread, so that the work itself is not slowed down.
+    """
+    from rich.console import Console
+    from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeElapsedColumn
+    from rich.text import Text
+
+    class Count(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{count():,}")
+
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), Count(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        bar.add_task(what, total=None)
+        yield

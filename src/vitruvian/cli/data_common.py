@@ -1,8 +1,8 @@
-"""What the ``vitruvian data`` verbs share: reading sets, one-line errors, progress, printing tables."""
+"""What the ``vitruvian data`` verbs share: reading sets, one-line errors, broken rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from vitruvian.data.dataset import DataError, Dataset
+from vitruvian.data.rejects import Reject, write_rejects
 
 Sets = Annotated[list[Path], typer.Argument(help="Label files (COCO json), or folders that hold some.")]
 OneSet = Annotated[Path, typer.Argument(help="Label file (COCO json).")]
@@ -23,6 +24,9 @@ Exhaustive = Annotated[
 ]
 Out = Annotated[Path, typer.Option(help="Where to write.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
+
+_SHOWN = 5
+"""Broken rows that are printed; the file holds all."""
 
 
 @contextmanager
@@ -89,13 +93,11 @@ def factors(texts: Iterable[str]) -> dict[str, int]:
     return found
 
 
-@contextmanager
-def progress(title: str, total: int | None) -> Iterator[Callable[[], None]]:
-    """A progress bar on stderr (steps alone where the total is not known); call what it gives after each step."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=total)
-        yield lambda: bar.advance(task)
+def report_rejects(rejects: Sequence[Reject], file: Path) -> None:
+    """Write broken rows, if there are any, to a file of JSON lines, and tell of them on stderr."""
+    if not rejects:
+        return
+    write_rejects(file, rejects)
+    for reject in rejects[:_SHOWN]:
+        typer.echo(f"rejected: {reject}", err=True)
+    typer.echo(f"rejected {len(rejects):,} rows, all in {file}", err=True)

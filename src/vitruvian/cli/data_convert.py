@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vitruvian.cli.data_common import one_line_errors
+from vitruvian.cli.console import counting
+from vitruvian.cli.data_common import one_line_errors, report_rejects
 
-_SHOWN = 5
+if TYPE_CHECKING:
+    from vitruvian.data.rejects import RowLog
 
 
 def register(data_app: typer.Typer) -> None:
@@ -49,20 +51,23 @@ def register(data_app: typer.Typer) -> None:
         ] = None,
     ) -> None:
         """Convert a data set. Broken rows are set aside and counted; what the new format cannot hold is named."""
-        from vitruvian.data.formats import read, write, write_rejects
+        from vitruvian.data.formats import read, write
 
         with one_line_errors():
-            result = read(
-                data,
-                source,
-                strict,
-                images_dir=images,
-                split=split,
-                classes=_names(classes) if classes is not None else None,
-                exhaustive=exhaustive if exhaustive in ("file", "all", "none") else _names(exhaustive),
-                expand_hierarchy=expand_hierarchy,
-                every=every,
-            )
+            logs: list[RowLog] = []
+            with counting("reading rows", lambda: sum(log.rows for log in logs)):
+                result = read(
+                    data,
+                    source,
+                    strict,
+                    images_dir=images,
+                    split=split,
+                    classes=_names(classes) if classes is not None else None,
+                    exhaustive=exhaustive if exhaustive in ("file", "all", "none") else _names(exhaustive),
+                    expand_hierarchy=expand_hierarchy,
+                    every=every,
+                    watch=logs.append,
+                )
             dataset = result.dataset
             boxes = sum(len(picture.annotations) for picture in dataset)
             typer.echo(
@@ -71,12 +76,7 @@ def register(data_app: typer.Typer) -> None:
             )
             for note in result.notes:
                 typer.echo(f"note: {note}")
-            if result.rejects:
-                rejects = rejects or out.with_name(out.name + ".rejects.jsonl")
-                write_rejects(rejects, result.rejects)
-                for reject in result.rejects[:_SHOWN]:
-                    typer.echo(f"rejected: {reject}", err=True)
-                typer.echo(f"rejected {len(result.rejects):,} rows, all in {rejects}", err=True)
+            report_rejects(result.rejects, rejects or out.with_name(out.name + ".rejects.jsonl"))
             written = write(dataset, out, to, "link" if link else "none", stack)
             for loss in written.losses:
                 typer.echo(f"warning: {loss}", err=True)

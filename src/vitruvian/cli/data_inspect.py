@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from vitruvian.cli.data_common import Exhaustive, Images, Sets, load_splits, one_line_errors, progress
+from vitruvian.cli.console import progress
+from vitruvian.cli.data_common import Exhaustive, Images, Sets, load_splits, one_line_errors
 
 
 def register(app: typer.Typer) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vitruvian.cli.data_common import Exhaustive, Images, OneSet, load, one_line_errors, progress
+from vitruvian.cli.console import progress
+from vitruvian.cli.data_common import Exhaustive, Images, OneSet, load, one_line_errors
 
 if TYPE_CHECKING:
     from vitruvian.data.frames import Frame

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from vitruvian.cli.data_common import Exhaustive, Images, OneSet, Seed, load, one_line_errors, progress
+from vitruvian.cli.console import progress
+from vitruvian.cli.data_common import Exhaustive, Images, OneSet, Seed, load, one_line_errors
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +28,9 @@ def register(app: typer.Typer) -> None:
         cut_outs: Annotated[
             Path | None, typer.Option(help="Folder of transparent PNGs to cover with, in place of the drawn kinds.")
         ] = None,
+        overwrite: Annotated[
+            bool, typer.Option("--overwrite", help="Do finished pictures again; by default a run goes on.")
+        ] = False,
         images: Images = None,
         exhaustive: Exhaustive = "file",
         seed: Seed = 0,
@@ -47,7 +51,7 @@ def register(app: typer.Typer) -> None:
             chosen = load_cut_outs(cut_outs) if cut_outs is not None else drawn[kinds]
             dataset = load(data, images, exhaustive)
             with progress("covering faces", len(dataset) * len(wanted)) as step:
-                results = occlude_dataset(dataset, label, wanted, chosen, out, seed, step)
+                results = occlude_dataset(dataset, label, wanted, chosen, out, seed, step, overwrite)
             sheet = out / "contact_sheet.jpg"
             sheet.write_bytes(occlusion_sheet(results, label))
         typer.echo(table_text(occlusion_table(results)))

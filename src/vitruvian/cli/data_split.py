@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vitruvian.cli.data_common import Exhaustive, Images, OneSet, Seed, load, one_line_errors, pairs, progress
+from vitruvian.cli.console import progress
+from vitruvian.cli.data_common import Exhaustive, Images, OneSet, Seed, load, one_line_errors, pairs
 
 if TYPE_CHECKING:
     from vitruvian.data.dataset import Dataset

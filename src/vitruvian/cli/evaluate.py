@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from vitruvian.cli.measure_common import (
     Exhaustive,
     Format,
     Images,
+    Joints,
     Rename,
     Report,
     card_of,
@@ -19,6 +21,7 @@ from vitruvian.cli.measure_common import (
     one_line_errors,
     read_mapping,
     show,
+    skeleton_named,
 )
 from vitruvian.data.dataset import Dataset
 from vitruvian.metrics import (
@@ -41,8 +44,8 @@ from vitruvian.metrics.confusion import confusion_matrix
 from vitruvian.metrics.judging import BoxProtocol
 from vitruvian.metrics.landmarks import LandmarkResult
 from vitruvian.metrics.pck import PckResult
-from vitruvian.taxonomy import Skeleton, skeleton
 
+Draw = tuple[Dataset, Predictions, float | Mapping[str, float]]
 _ACTIVITY = "activity"
 _BOXES: dict[str, BoxProtocol] = {"boxes-partial": "partial", "boxes-coco": "coco"}
 
@@ -83,7 +86,7 @@ def _evaluate(
     thresholds: Annotated[Path | None, typer.Option(help="json {label: confidence}, or a model card.")] = None,
     attribute: Annotated[str, typer.Option(help="Attribute for boxes-by-attribute.")] = "occlusion_degree",
     label: Annotated[str, typer.Option(help="Class for faces-recovered.")] = "whole face",
-    joints: Annotated[str | None, typer.Option(help="Skeleton: lsp14, aic14, mpii16 or coco17.")] = None,
+    joints: Joints = None,
     training: Annotated[Path | None, typer.Option(help="Training labels for detection-ratio.")] = None,
     recovered: Annotated[Path | None, typer.Option(help="The second pass's results for faces-recovered.")] = None,
     hierarchy: Annotated[Path | None, typer.Option(help="json {class: what it is a kind of} for Open Images.")] = None,
@@ -97,6 +100,7 @@ def _evaluate(
 ) -> None:
     """Measure predictions, or a model, against labelled pictures under a named protocol."""
     with one_line_errors():
+        drawn: Draw | None = None
         if protocol == _ACTIVITY:
             results = _activity(truth, predictions, bootstrap)
         else:
@@ -106,18 +110,33 @@ def _evaluate(
                 thresholds=_thresholds(thresholds, model if threshold is None else None),
                 attribute=attribute,
                 label=label,
-                skeleton=_skeleton(joints),
+                skeleton=skeleton_named(joints),
                 training=None if training is None else load_truth(training, None, "file", rename),
                 recovered=None if recovered is None else _recovered(recovered, truth, images, exhaustive),
                 hierarchy=None if hierarchy is None else _hierarchy(hierarchy),
             )
             results = _results(protocol, data, found, options, bootstrap, slices or [])
+            stated = threshold is not None or options.thresholds or protocol not in _BOXES
+            drawn = data, found, options.cut if stated else {}
         show(results, form)
         if report is not None:
-            from vitruvian.reports.evaluation import write_evaluation
+            typer.echo(f"page: {_write(report, results, drawn, model, _said(truth, exhaustive, rename))}", err=True)
 
-            page = write_evaluation(report, results[0], results[1:], f"Evaluation of {model or 'predictions'}")
-            typer.echo(f"page: {page}", err=True)
+
+def _write(report: Path, results: list[Result], drawn: Draw | None, model: str | None, data: str) -> Path:
+    from vitruvian.reports.evaluation import write_evaluation
+    from vitruvian.reports.examples import worst_pictures
+
+    examples = () if drawn is None else worst_pictures(drawn[0], drawn[1], results[0], drawn[2])
+    title = f"Evaluation of {'predictions' if model is None else Path(model).stem}"
+    return write_evaluation(report, results[0], results[1:], title, data, examples)
+
+
+def _said(truth: list[Path], exhaustive: str, rename: list[str] | None) -> str:
+    """What was measured on, for the page; of a path only its last two parts, which say enough and give nothing away."""
+    text = "on " + " and ".join("/".join(path.absolute().parts[-2:]) for path in truth)
+    text += "" if exhaustive == "file" else f", exhaustive for {exhaustive}"
+    return text + (f", labels renamed {', '.join(rename)}" if rename else "")
 
 
 def _activity(truth: list[Path], predictions: list[Path] | None, bootstrap: int) -> list[Result]:
@@ -158,13 +177,6 @@ def _thresholds(path: Path | None, model: str | None) -> dict[str, float]:
     if not isinstance(held, dict) or not all(isinstance(v, int | float) for v in held.values()):
         raise MetricError(f"{path}: not {{label: confidence}}, and no model card")
     return {str(k): float(v) for k, v in held.items()}
-
-
-def _skeleton(name: str | None) -> Skeleton | None:
-    try:
-        return None if name is None else skeleton(name)
-    except (KeyError, ValueError) as error:
-        raise MetricError(str(error)) from None
 
 
 def _recovered(path: Path, truth: list[Path], images: Path | None, exhaustive: str) -> Predictions:

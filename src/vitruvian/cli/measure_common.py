@@ -14,6 +14,7 @@ import typer
 from vitruvian.data.dataset import DataError, Dataset
 from vitruvian.data.merge import rename_labels
 from vitruvian.metrics import MetricError, Predictions, Result, pool
+from vitruvian.taxonomy import Skeleton, skeleton
 from vitruvian.zoo import Card, ModelError
 
 Truth = Annotated[
@@ -34,6 +35,7 @@ Rename = Annotated[
     list[str] | None,
     typer.Option(help="OLD=NEW: what the model calls a label of the truth; two labels may become one. Repeatable."),
 ]
+Joints = Annotated[str | None, typer.Option(help="Skeleton: lsp14, aic14, mpii16 or coco17.")]
 Report = Annotated[Path | None, typer.Option(help="Folder for a page with plots (index.html and PNG files).")]
 
 
@@ -65,8 +67,9 @@ def load_truth(path: Path, images: Path | None, exhaustive: str, rename: Sequenc
     held = exhaustive if exhaustive in ("file", "all", "none") else [v.strip() for v in exhaustive.split(",")]
     file = path / "val.json" if path.is_dir() else path
     truth = Dataset.load(file, images, held)
-    names = pairs_of(rename)
-    return rename_labels(truth, {old: new for old, new in names.items() if old in truth.labels})
+    names = {old: new for old, new in pairs_of(rename).items() if old in truth.labels}
+    # Renaming forgets the file's category ids, by which prediction files speak of the labels.
+    return rename_labels(truth, names) if names else truth
 
 
 def pairs_of(rename: Sequence[str] | None) -> dict[str, str]:
@@ -169,6 +172,18 @@ def read_mapping(path: Path, what: str) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise MetricError(f"{path}: not {what}")
     return value
+
+
+def skeleton_named(name: str | None) -> Skeleton | None:
+    """The skeleton of ``--joints``.
+
+    Raises:
+        MetricError: for a name that none has.
+    """
+    try:
+        return None if name is None else skeleton(name)
+    except (KeyError, ValueError) as error:
+        raise MetricError(str(error)) from None
 
 
 def show(results: Sequence[Result], form: Format) -> None:

@@ -17,6 +17,9 @@ from vitruvian.images.resize import resize
 SIDE = 32
 """Frames are compared as grey pictures of this many pixels a side: movement counts, noise does not."""
 
+LEAST_SHARE = 0.9
+"""Of the announced frames; some containers only estimate their number, but not so badly."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
@@ -49,12 +52,22 @@ def pick_frames(frames: Iterable[Frame], change: float = 0.06, most: int | None 
                 return
 
 
+def quiet_ffmpeg() -> None:
+    """Keep FFmpeg, which OpenCV reads video with, from writing lines of its own about damaged files to stderr.
+
+    Heeded if it comes before the process's first video; a level that the user has set stays.
+    """
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+
 def read_frames(path: Path) -> Iterator[Frame]:
     """The frames of a video, one at a time.
 
     Raises:
-        DataError: without OpenCV, or for a file that is no video.
+        DataError: without OpenCV, for a file that is no video, or, after the last frame that can be read, for one that
+            breaks off.
     """
+    quiet_ffmpeg()
     try:
         import cv2
     except ImportError:
@@ -64,6 +77,7 @@ def read_frames(path: Path) -> Iterator[Frame]:
     capture: Any = cv2.VideoCapture(str(path))
     try:
         rate = float(capture.get(cv2.CAP_PROP_FPS)) or 25.0
+        announced = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         number = 0
         while True:
             there, pixels = capture.read()
@@ -75,6 +89,8 @@ def read_frames(path: Path) -> Iterator[Frame]:
         capture.release()
     if number == 0:
         raise DataError(f"{path}: not a video, or in a codec that cannot be read")
+    if number < LEAST_SHARE * announced:
+        raise DataError(f"{path}: breaks off after {number} of {announced} frames: cut short or damaged")
 
 
 def save_frames(frames: Iterable[Frame], name: str, folder: Path) -> Dataset:

@@ -16,6 +16,7 @@ from vitruvian.metrics.errors import MetricError
 from vitruvian.metrics.intervals import bootstrap_activity, bootstrap_pose, bootstrap_result
 from vitruvian.metrics.landmarks import LandmarkResult, evaluate_landmarks
 from vitruvian.metrics.oks import PoseResult, evaluate_pose, object_keypoint_similarity
+from vitruvian.metrics.paired import PairedResult, compare_activity, compare_measured
 from vitruvian.metrics.predictions import Predictions, pool
 from vitruvian.metrics.presence import count_false_boxes, recall_of_labelled
 from vitruvian.metrics.protocols import Options, Protocol, evaluate, list_protocols
@@ -33,6 +34,7 @@ __all__ = [
     "LandmarkResult",
     "MetricError",
     "Options",
+    "PairedResult",
     "PoseResult",
     "Predictions",
     "Protocol",
@@ -46,7 +48,9 @@ __all__ = [
     "bootstrap_pose",
     "bootstrap_result",
     "calibrate_scores",
+    "compare_activity",
     "compare_boxes",
+    "compare_measured",
     "count_false_boxes",
     "evaluate",
     "evaluate_activity",

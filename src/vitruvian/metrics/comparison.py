@@ -156,7 +156,7 @@ def compare_boxes(
         "AP": paired(ap_statistic(both[0]), ap_statistic(both[1])),
         "AP50": paired(ap_statistic(both[0], 0.5), ap_statistic(both[1], 0.5)),
     }
-    limits = [_limits(m, chosen) for m, chosen in zip(both, thresholds, strict=True)]
+    limits = [limits_of(m, chosen) for m, chosen in zip(both, thresholds, strict=True)]
     changes = []
     for i, label in enumerate(truth.labels):
         changes.append(
@@ -170,7 +170,7 @@ def compare_boxes(
             )
         )
     changes.sort(key=lambda c: (math.isnan(c.ap50.gain.value), -c.ap50.gain.value, c.label))
-    scores = [_f1_by_picture(m, limit) for m, limit in zip(both, limits, strict=True)]
+    scores = [f1_by_picture(m, limit) for m, limit in zip(both, limits, strict=True)]
     pictures = [
         PictureChange(picture.file_name, float(scores[0][i]), float(scores[1][i]))
         for i, picture in enumerate(truth.pictures)
@@ -194,13 +194,14 @@ def _of_class(matches: Matches, label: int) -> Statistic:
     return ap_statistic(match(only, ious=(0.5,)))
 
 
-def _limits(matches: Matches, chosen: Mapping[str, float]) -> NDArray[np.float64]:
-    """``(C,)`` threshold of each class; infinite where there is none to be had."""
+def limits_of(matches: Matches, chosen: Mapping[str, float]) -> NDArray[np.float64]:
+    """``(C,)`` threshold of each class: the chosen one, else that of its highest F1; infinite where there is none."""
     limits = [chosen.get(label, curve(matches, i).best_f1().threshold) for i, label in enumerate(matches.judged.labels)]
     return np.nan_to_num(np.array(limits, dtype=np.float64), nan=np.inf)
 
 
-def _f1_by_picture(matches: Matches, limits: NDArray[np.float64]) -> NDArray[np.float64]:
+def f1_by_picture(matches: Matches, limits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``(P,)`` F1 of all judged classes of a picture together; 1 where nothing is there and nothing was found."""
     judged = matches.judged
     kept = (judged.det_scores[matches.det] >= limits[judged.det_label[matches.det]]) & ~matches.ignored[:, 0]
     pictures = judged.det_picture[matches.det]

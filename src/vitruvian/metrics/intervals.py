@@ -19,18 +19,28 @@ from vitruvian.metrics.pck import PckResult
 from vitruvian.metrics.predictions import Predictions
 from vitruvian.taxonomy import Skeleton
 
+Measured = LandmarkResult | PckResult | ChallengerResult
+"""Results that carry what their headline is made of, picture by picture."""
 
-def bootstrap_result(
-    result: LandmarkResult | PckResult | ChallengerResult, *, resamples: int = 1000, level: float = 0.95, seed: int = 0
-) -> IntervalResult:
+
+def bootstrap_result(result: Measured, *, resamples: int = 1000, level: float = 0.95, seed: int = 0) -> IntervalResult:
     """Intervals over the pictures that a result measured; people of one picture are drawn together.
 
     Raises:
         MetricError: as :func:`vitruvian.metrics.bootstrap.bootstrap` does.
     """
+    chosen, count = result_statistics(result)
+    return _intervals(result.protocol, chosen, count, resamples, level, seed)
+
+
+def result_statistics(result: Measured) -> tuple[dict[str, Statistic], int]:
+    """Headline number -> how it follows from the pictures drawn, and how many pictures there are to draw from.
+
+    Two results on the same truth count the same pictures in the same order, so that their draws can be paired.
+    """
     if isinstance(result, ChallengerResult):
-        chosen = {"AI Challenger mAP": ratio_statistic(result.by_picture[:, 0], result.by_picture[:, 1])}
-        return _intervals(result.protocol, chosen, len(result.by_picture), resamples, level, seed)
+        parts = result.by_picture
+        return {"AI Challenger mAP": ratio_statistic(parts[:, 0], parts[:, 1])}, len(parts)
     _, place = np.unique(result.pictures, return_inverse=True)
     count = int(place.max()) + 1 if len(place) else 0
 
@@ -39,16 +49,14 @@ def bootstrap_result(
 
     if isinstance(result, PckResult):
         right, labelled = result.right.T.astype(np.float64)
-        name = next(iter(result.headline()))
-        chosen = {name: ratio_statistic(total(right), total(labelled))}
-    else:
-        found = np.isfinite(result.errors)
-        error, ones = np.where(found, result.errors, 0.0), np.ones(len(found))
-        chosen = {
-            "NME %": ratio_statistic(100 * total(error), total(found.astype(np.float64))),
-            "failures at 10 %": ratio_statistic(total((result.errors > 0.1).astype(np.float64)), total(ones)),
-        }
-    return _intervals(result.protocol, chosen, count, resamples, level, seed)
+        return {next(iter(result.headline())): ratio_statistic(total(right), total(labelled))}, count
+    found = np.isfinite(result.errors)
+    error, faces = np.where(found, result.errors, 0.0), total(np.ones(len(found)))
+    return {
+        "NME %": ratio_statistic(100 * total(error), total(found.astype(np.float64))),
+        "failures at 10 %": ratio_statistic(total((result.errors > 0.1).astype(np.float64)), faces),
+        "AUC10": ratio_statistic(total((1 - result.errors / 0.1).clip(min=0)), faces),
+    }, count
 
 
 def bootstrap_activity(
@@ -59,6 +67,11 @@ def bootstrap_activity(
     Raises:
         MetricError: as :func:`vitruvian.metrics.bootstrap.bootstrap` does.
     """
+    return _intervals("activity", activity_statistics(outcome), len(outcome), resamples, level, seed)
+
+
+def activity_statistics(outcome: Classified) -> dict[str, Statistic]:
+    """Top-1, balanced accuracy and macro F1 as they follow from the pictures drawn."""
     size = len(outcome.labels)
     cell = outcome.truth * size + outcome.chosen
 
@@ -80,8 +93,7 @@ def bootstrap_activity(
         both = (matrix.sum(0) + matrix.sum(1))[present]
         return float((2 * np.diag(matrix)[present] / both).mean())
 
-    chosen: dict[str, Statistic] = {"top-1": top1, "balanced accuracy": balanced, "macro F1": macro}
-    return _intervals("activity", chosen, len(outcome), resamples, level, seed)
+    return {"top-1": top1, "balanced accuracy": balanced, "macro F1": macro}
 
 
 def bootstrap_pose(
@@ -98,6 +110,12 @@ def bootstrap_pose(
     Raises:
         MetricError: as :func:`vitruvian.metrics.evaluate_pose` and :func:`vitruvian.metrics.bootstrap.bootstrap` do.
     """
+    chosen = {"OKS AP": pose_statistic(truth, predictions, skeleton)}
+    return _intervals("pose-oks", chosen, len(truth), resamples, level, seed)
+
+
+def pose_statistic(truth: Dataset, predictions: Predictions, skeleton: Skeleton | None = None) -> Statistic:
+    """OKS AP of the pictures drawn; a picture drawn twice is there twice."""
     chosen = skeleton or skeleton_of(truth)
     index = predictions.picture_index(truth)
     rows = [np.flatnonzero(index == i) for i in range(len(truth))]
@@ -110,7 +128,7 @@ def bootstrap_pose(
         renumbered = Predictions(ids, kept.boxes, kept.scores, kept.labels, kept.names, kept.keypoints)
         return evaluate_pose(replace(truth, pictures=pictures), renumbered, chosen).ap
 
-    return _intervals("pose-oks", {"OKS AP": average}, len(truth), resamples, level, seed)
+    return average
 
 
 def _intervals(

@@ -18,6 +18,10 @@ from vitruvian.metrics.result import Result, Table
 from vitruvian.metrics.thresholds import fold_of_pictures
 
 Method = Literal["temperature", "isotonic"]
+_NOTE = (
+    "a diagnosis: scores are reported, and thresholds kept, as they are; the map that is fitted here is not stored "
+    "in a card (temperature: sigmoid(logit(score) / temperature); isotonic: the knots of the json output)"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +67,10 @@ def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_], bins:
 @dataclass(frozen=True)
 class ScoreCalibration(Result):
     """A map from scores to the share of detections with that score that is right.
+
+    A diagnosis: models report their scores, and cards keep their thresholds, as they are. Both are on one scale, also
+    with the prediction files that were written before, and a map that keeps the order of scores changes neither AP nor
+    what a threshold lets through. Who needs a probability applies :meth:`apply` to the scores that were reported.
 
     Attributes:
         method: ``temperature`` or ``isotonic``.
@@ -131,7 +139,7 @@ def calibrate_scores(
     return ScoreCalibration(
         protocol="score-calibration",
         evaluator="vitruvian",
-        notes=(),
+        notes=(_NOTE,),
         method=method,
         temperature=temperature,
         knots=knots,

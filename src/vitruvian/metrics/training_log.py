@@ -102,18 +102,20 @@ def compare_training(folders: Sequence[str | os.PathLike[str]]) -> TrainingCompa
 def read_training_log(folder: str | os.PathLike[str]) -> TrainingLog:
     """Read ``metrics.csv`` of a run folder, as Lightning's CSV logger writes it.
 
+    A resumed run leaves what it had logged before in ``metrics.until-step-N.csv``, N being the step of the checkpoint
+    that it went on from. What such a file says of steps after N was undone, and is left out.
+
     Raises:
         MetricError: when the folder has no such file, or the file no ``step`` or ``epoch`` column.
     """
     path = Path(folder) / "metrics.csv"
     rows: list[dict[str, str]] = []
     names: list[str] = []
-    # A resumed run leaves what it had logged before in files of their own.
-    for part in (*sorted(path.parent.glob("metrics.until-step-*.csv")), path):
+    for part, last in (*_earlier(path.parent), (path, math.inf)):
         try:
             with part.open(encoding="utf-8", newline="") as file:
                 reader = csv.DictReader(file)
-                rows += reader
+                rows += (row for row in reader if not _beyond(row, last))
                 names += reader.fieldnames or []
         except OSError as error:
             raise MetricError(f"{part}: cannot be read: {error.strerror}") from error
@@ -130,12 +132,26 @@ def read_training_log(folder: str | os.PathLike[str]) -> TrainingLog:
     return TrainingLog(Path(folder).name, first(_TRAIN_LOSS), first(_VAL_LOSS), first(_MEASURES))
 
 
+def _earlier(folder: Path) -> list[tuple[Path, float]]:
+    """The logs from before each resumption with the step that it went on from, in the order of time."""
+    found = [(path, path.stem.rpartition("-")[2]) for path in folder.glob("metrics.until-step-*.csv")]
+    return sorted(((path, float(step)) for path, step in found if step.isdigit()), key=lambda part: part[1])
+
+
+def _beyond(row: Mapping[str, str], last: float) -> bool:
+    try:
+        return float(row.get("step") or "-inf") > last
+    except ValueError:
+        return False  # named, with its column, where the values are read
+
+
 def _series(rows: list[dict[str, str]], axis: str, name: str, path: Path) -> Series | None:
     try:
-        points = [(float(row[axis]), float(row[name])) for row in rows if row.get(name) and row.get(axis)]
+        # Of a step that was logged twice, before and after a resumption, the later value stands.
+        points = {float(row[axis]): float(row[name]) for row in rows if row.get(name) and row.get(axis)}
     except ValueError as error:
         raise MetricError(f"{path}: column {name!r}: {error}") from error
     if not points:
         return None
-    steps, values = np.array(sorted(points), dtype=np.float64).T
+    steps, values = np.array(sorted(points.items()), dtype=np.float64).T
     return Series(name, steps, values)

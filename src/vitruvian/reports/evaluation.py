@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from vitruvian.metrics.bootstrap import IntervalResult
@@ -13,6 +14,7 @@ from vitruvian.metrics.comparison import ComparisonResult
 from vitruvian.metrics.confusion import ConfusionResult
 from vitruvian.metrics.curves import Curve
 from vitruvian.metrics.landmarks import LandmarkResult
+from vitruvian.metrics.paired import PairedResult
 from vitruvian.metrics.pck import PckResult
 from vitruvian.metrics.reliability import ScoreCalibration
 from vitruvian.metrics.result import Result, shown
@@ -23,9 +25,17 @@ from vitruvian.reports.page import Figure, Section, result_section, write_page
 
 
 def write_evaluation(
-    folder: str | os.PathLike[str], result: Result, more: Sequence[Result] = (), title: str = "Evaluation"
+    folder: str | os.PathLike[str],
+    result: Result,
+    more: Sequence[Result] = (),
+    title: str = "Evaluation",
+    data: str = "",
+    examples: Sequence[Figure] = (),
 ) -> Path:
     """Write the page of ``result`` and of the results that go with it (confusion, intervals, slices); gives its path.
+
+    ``data`` says what was measured on, and ``examples`` are what :func:`vitruvian.reports.examples.worst_pictures`
+    draws.
 
     Raises:
         MetricError: when matplotlib is not installed.
@@ -35,8 +45,13 @@ def write_evaluation(
         name: found for other in more if isinstance(other, IntervalResult) for name, found in other.intervals.items()
     }
     numbers = [(name, str(intervals.get(name, shown(value)))) for name, value in result.headline().items()]
+    if isinstance(result, BoxResult) and result.left_out:
+        numbers.append(("AP50 if all that is unlabelled were wrong", shown(result.naive.ap50)))
     sections = [result_section(_heading(r), r, figures_of(r)) for r in (result, *more)]
-    return write_page(folder, title, f"Protocol {result.protocol}, evaluator {result.evaluator}", numbers, sections)
+    if examples:
+        sections.insert(1, Section("Pictures", figures=tuple(examples)))
+    lead = f"Protocol {result.protocol}, evaluator {result.evaluator}" + (f"; {data}" if data else "")
+    return write_page(folder, title, lead, numbers, sections)
 
 
 def write_comparison(
@@ -58,9 +73,30 @@ def write_comparison(
     if examples:
         sections.append(Section("Pictures", figures=tuple(examples)))
     if training is not None:
-        sections.append(result_section("Training", training, (plots.training_curves(training.runs),)))
+        sections.append(_training_section(training))
     title = f"{result.names[1]} against {result.names[0]}"
     return write_page(folder, title, f"Protocol {result.protocol}", numbers, sections)
+
+
+def write_paired(
+    folder: str | os.PathLike[str], result: PairedResult, training: TrainingComparison | None = None
+) -> Path:
+    """Write the page of two models' poses, landmarks or activities side by side; gives its path.
+
+    Raises:
+        MetricError: when matplotlib is not installed.
+        OSError: when the folder cannot be written.
+    """
+    numbers = [(f"{name}, difference", str(found.gain)) for name, found in result.overall.items()]
+    sections = [result_section("Comparison", result)]
+    for name, mark, alone in zip(result.names, "ab", (result.first, result.second), strict=True):
+        # Both models have the same plots; their files need names of their own.
+        figures = [replace(figure, name=f"{figure.name}_{mark}") for figure in figures_of(alone)]
+        sections.append(result_section(name, alone, figures))
+    if training is not None:
+        sections.append(_training_section(training))
+    title = f"{result.names[1]} against {result.names[0]}"
+    return write_page(folder, title, f"Protocol {result.protocol}, evaluator {result.evaluator}", numbers, sections)
 
 
 def write_training(folder: str | os.PathLike[str], training: TrainingComparison) -> Path:
@@ -70,7 +106,7 @@ def write_training(folder: str | os.PathLike[str], training: TrainingComparison)
         MetricError: when matplotlib is not installed.
         OSError: when the folder cannot be written.
     """
-    section = result_section("Training", training, (plots.training_curves(training.runs),))
+    section = _training_section(training)
     numbers = [(name, shown(value)) for name, value in training.headline().items()]
     return write_page(folder, "Training runs", "From the runs' logs", numbers, [section])
 
@@ -100,7 +136,8 @@ def write_calibration(
 def figures_of(result: Result) -> tuple[Figure, ...]:
     """The plots that belong to a result; none for kinds that are only numbers."""
     if isinstance(result, BoxResult):
-        return (plots.precision_recall(result.curves), plots.f1_confidence(result.curves))
+        ap50 = {c.label: c.ap50 for c in result.classes}
+        return (plots.precision_recall(result.curves, ap50), plots.f1_confidence(result.curves))
     if isinstance(result, ConfusionResult):
         return (plots.confusion(result),)
     if isinstance(result, LandmarkResult):
@@ -117,6 +154,10 @@ def figures_of(result: Result) -> tuple[Figure, ...]:
     if isinstance(result, ScoreCalibration):
         return (plots.reliability_diagram(result.before, result.after),)
     return ()
+
+
+def _training_section(training: TrainingComparison) -> Section:
+    return result_section("Training", training, (plots.training_curves(training.runs),))
 
 
 def _heading(result: Result) -> str:

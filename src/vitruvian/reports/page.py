@@ -28,10 +28,13 @@ th, td { padding: .25rem .7rem; border-bottom: 1px solid #eaeef2; text-align: ri
 th:first-child, td:first-child { text-align: left; }
 th { background: #f6f8fa; }
 tr:hover td { background: #f6f8fa; }
-figure { display: inline-block; margin: .5rem 1rem .5rem 0; vertical-align: top; }
+figure { display: inline-block; margin: .5rem 1rem .5rem 0; vertical-align: top; max-width: min(100%, 36rem); }
+figure.wide { max-width: 100%; }
 img { max-width: 100%; height: auto; }
 figcaption { font-size: 13px; max-width: 36rem; }
 """
+
+_WIDE = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +104,17 @@ def write_page(
 
 def _section(section: Section) -> str:
     notes = "".join(f'<div class="note">{escape(note)}</div>' for note in section.notes)
-    figures = "".join(
-        f'<figure><img alt="{escape(f.caption)}" src="data:image/png;base64,{base64.b64encode(f.png).decode()}">'
-        f"<figcaption>{escape(f.caption)}</figcaption></figure>"
-        for f in section.figures
-    )
+    figures = "".join(map(_figure, section.figures))
     tables = "".join(_table(table) for table in section.tables)
     return f"<section><h2>{escape(section.title)}</h2>{notes}{figures}{tables}</section>"
+
+
+def _figure(figure: Figure) -> str:
+    """Small pictures stand side by side; one of many parts gets the whole line. (The PNG's header tells its width.)"""
+    wide = ' class="wide"' if int.from_bytes(figure.png[16:20], "big") > _WIDE else ""
+    caption, source = escape(figure.caption), base64.b64encode(figure.png).decode()
+    image = f'<img alt="{caption}" src="data:image/png;base64,{source}">'
+    return f"<figure{wide}>{image}<figcaption>{caption}</figcaption></figure>"
 
 
 def _table(table: Table) -> str:

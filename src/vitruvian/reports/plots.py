@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from vitruvian.metrics.errors import missing_extra
 from vitruvian.metrics.landmarks import LandmarkResult
 from vitruvian.metrics.pck import PckResult
 from vitruvian.metrics.reliability import Reliability
+from vitruvian.metrics.result import shown
 from vitruvian.metrics.training_log import TrainingLog
 from vitruvian.reports.page import Figure
 
@@ -52,19 +53,24 @@ def to_png(figure: Any) -> bytes:
 def _colours(count: int) -> list[Any]:
     from matplotlib import colormaps
 
-    wheel = colormaps["tab20"]
-    return [wheel(i % 20) for i in range(count)]
+    wheel = colormaps["tab10" if count <= 10 else "tab20"]
+    return [wheel(i % wheel.N) for i in range(count)]
 
 
-def precision_recall(curves: Sequence[Curve]) -> Figure:
-    """Precision over recall at IoU 0.5, one line a class that has boxes."""
+def precision_recall(curves: Sequence[Curve], ap50: Mapping[str, float]) -> Figure:
+    """Precision over recall at IoU 0.5, one line a class that has boxes; the legend gives each class's AP50."""
     figure, axes = new_axes(7.4)
     known = [c for c in curves if c.positives and len(c.scores)]
     for found, colour in zip(known, _colours(len(known)), strict=True):
-        axes.plot(found.recall, found.precision, label=found.label, color=colour, linewidth=1.4)
+        label = f"{found.label} {shown(ap50.get(found.label))}"
+        axes.plot(found.recall, found.precision, label=label, color=colour, linewidth=1.4)
     _unit(axes, "recall", "precision")
     _legend(axes, len(known))
-    return Figure("precision_recall", to_png(figure), "Precision over recall at IoU 0.5, as the threshold falls.")
+    return Figure(
+        "precision_recall",
+        to_png(figure),
+        "Precision over recall at IoU 0.5, as the threshold falls; by class its AP50.",
+    )
 
 
 def f1_confidence(curves: Sequence[Curve]) -> Figure:
@@ -72,12 +78,15 @@ def f1_confidence(curves: Sequence[Curve]) -> Figure:
     figure, axes = new_axes(7.4)
     known = [c for c in curves if c.positives and len(c.scores)]
     for found, colour in zip(known, _colours(len(known)), strict=True):
-        axes.plot(found.scores, found.f1, label=found.label, color=colour, linewidth=1.4)
         best = found.best_f1()
+        label = f"{found.label} {best.f1:.3f} at {best.threshold:.2f}"
+        axes.plot(found.scores, found.f1, label=label, color=colour, linewidth=1.4)
         axes.plot([best.threshold], [best.f1], "o", color=colour, markersize=4)
     _unit(axes, "confidence threshold", "F1")
     _legend(axes, len(known))
-    return Figure("f1_confidence", to_png(figure), "F1 over the confidence threshold; dots mark the highest F1.")
+    return Figure(
+        "f1_confidence", to_png(figure), "F1 over the confidence threshold; dots, and the legend, give the highest F1."
+    )
 
 
 def confusion(result: ConfusionResult) -> Figure:
@@ -104,8 +113,10 @@ def matrix(
     axes.set_yticks(range(len(names)), names, fontsize=8)
     for row, column in zip(*np.nonzero(shares >= 0.005), strict=True):
         value = shares[row, column]
+        # Shares alone hide how few boxes a column may hold; where there is room, the count stands below.
+        text = f"{value:.2f}" if len(names) > 6 else f"{value:.2f}\n({counts[row, column]:g})"
         axes.text(
-            *(column, row, f"{value:.2f}"),
+            *(column, row, text),
             **{"ha": "center", "va": "center", "fontsize": 6.5, "color": "white" if value > 0.55 else "#1b1f24"},
         )
     axes.set_xlabel(axes_names[0])
@@ -250,4 +261,10 @@ def _unit(axes: Any, x: str, y: str) -> None:
 
 def _legend(axes: Any, entries: int) -> None:
     if entries:
-        axes.legend(fontsize=6.5, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), ncols=1 + entries // 24)
+        axes.legend(
+            fontsize=8 if entries <= 14 else 6.5,
+            frameon=False,
+            loc="center left",
+            bbox_to_anchor=(1, 0.5),
+            ncols=1 + entries // 24,
+        )

@@ -15,6 +15,8 @@ from PIL import Image, ImageEnhance
 
 from vitruvian.data.background import background_map
 from vitruvian.data.dataset import Picture
+from vitruvian.data.occlusion.occlude import TRAIN_KINDS, Level
+from vitruvian.data.occlusion.occlude import occlude as cover_face
 from vitruvian.images import PAD_VALUE
 from vitruvian.taxonomy import PARTS
 from vitruvian.training.recipe import AugmentRecipe
@@ -27,7 +29,12 @@ _KEEP_VISIBLE = 0.25
 _KEEP_SIDE = 3.0
 """Pixels; nor is a box that is narrower or lower than this."""
 _KEEP_UNCOVERED = 0.35
-"""Share of a box that an occluding patch must leave in view for the box to be asked for."""
+"""Share of a box that an occluder must leave in view for the box to be asked for."""
+_FACES = ("whole face", "Human face", "Human head")
+"""Classes whose boxes are covered as faces."""
+_SMALLEST_FACE = 24.0
+"""Pixels of the shorter side; a drawn occluder on a smaller face is a blot."""
+_COVERED: tuple[Level, ...] = ("easy", "medium", "hard")
 
 
 @dataclass(slots=True)
@@ -169,6 +176,39 @@ def occlude(sample: Sample, rng: np.random.Generator) -> None:
     low = np.maximum(sample.boxes[:, :2], np.array([left, top], dtype=np.float32))
     high = np.minimum(sample.boxes[:, 2:], np.array([left + width, top + height], dtype=np.float32))
     covered = (high - low).clip(min=0).prod(1) / (sample.boxes[:, 2:] - sample.boxes[:, :2]).prod(1)
+    _drop_hidden(sample, covered)
+
+
+def occlude_face(sample: Sample, names: Sequence[str], rng: np.random.Generator) -> None:
+    """Cover a random labelled face as hands, cloth, tubes or shadow do; boxes that this hides are not asked for.
+
+    The face is a box of ``whole face``, ``Human face`` or ``Human head``; how much of it is covered is one of the
+    occluded-face thesis's levels. A sample without a face of at least 24 pixels is left alone, and so is one that
+    the occluders cannot cover to the level.
+
+    Args:
+        sample: Changed in place.
+        names: Class names in index order.
+        rng: Chooses face, level and occluders.
+    """
+    faces = [i for i, name in enumerate(names) if name in _FACES]
+    large = (sample.boxes[:, 2:] - sample.boxes[:, :2]).min(axis=1, initial=np.inf) >= _SMALLEST_FACE
+    candidates = np.flatnonzero(np.isin(sample.labels, faces) & large)
+    if len(candidates) == 0:
+        return
+    x1, y1, x2, y2 = (float(edge) for edge in sample.boxes[rng.choice(candidates)])
+    level = _COVERED[int(rng.integers(len(_COVERED)))]
+    try:
+        found = cover_face(sample.image, (x1, y1, x2, y2), level, TRAIN_KINDS, rng)
+    except ValueError:  # no choice of occluders met the level, as may happen once in a long run: not worth ending it
+        return
+    sample.image = found.picture
+    covered = [found.mask[y1:y2, x1:x2].mean() for x1, y1, x2, y2 in sample.boxes.round().astype(int)]
+    _drop_hidden(sample, np.asarray(covered, dtype=np.float32))
+
+
+def _drop_hidden(sample: Sample, covered: NDArray[np.float32]) -> None:
+    """Neither ask for nor punish the boxes of which too large a share is covered."""
     hidden = covered > 1 - _KEEP_UNCOVERED
     for box, label in zip(sample.boxes[hidden], sample.labels[hidden], strict=True):
         _silence(sample, box, int(label))

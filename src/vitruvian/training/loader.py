@@ -23,6 +23,7 @@ from vitruvian.training.augment import (
     mirror,
     mirror_indices,
     occlude,
+    occlude_face,
     paste,
     recolour,
 )
@@ -73,7 +74,10 @@ class Samples(TorchDataset[Sample]):
             zoom = float(np.exp(rng.uniform(*np.log(augment.zoom))))
             paste(sample, self._draw(rng), self.names, cell, zoom, rng)
         if rng.random() < augment.occlude:
-            occlude(sample, rng)
+            if augment.occluders == "realistic":
+                occlude_face(sample, self.names, rng)
+            else:
+                occlude(sample, rng)
         if rng.random() < augment.flip:
             mirror(sample, self.mirrored)
         sample.image = recolour(sample.image, augment, rng)

@@ -27,8 +27,8 @@ from vitruvian.training.augment import MAP_STRIDE
 from vitruvian.training.recipe import ModelRecipe, Recipe
 from vitruvian.training.sources import model_labels
 
-NMS_IOU = 0.6
-"""Duplicates overlap more than this; people side by side overlap less."""
+NMS_IOU = 0.5
+"""Duplicates overlap more than this. Of 0.45 to 0.65 it gave the best mean AP50 of the body parts on ``val``."""
 
 
 def build_detector(recipe: ModelRecipe, pretrained: bool) -> Detector:

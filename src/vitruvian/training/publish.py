@@ -16,7 +16,10 @@ from vitruvian.data.dataset import Dataset
 from vitruvian.finders.detector import Detector as OnnxDetector
 from vitruvian.finders.predict import predict_dataset
 from vitruvian.images import PAD_VALUE
-from vitruvian.metrics import BoxResult, Predictions, evaluate_boxes, fit_thresholds, pool
+from vitruvian.metrics import BoxResult, Predictions, evaluate_boxes, pool
+from vitruvian.metrics.curves import Curve, curves
+from vitruvian.metrics.judging import judge
+from vitruvian.metrics.matching import match
 from vitruvian.metrics.thresholds import fold_of_pictures
 from vitruvian.networks.detector import Detector
 from vitruvian.training.export import export_onnx
@@ -37,6 +40,9 @@ from vitruvian.zoo.cards import (
 
 _DEFAULT_THRESHOLD = 0.4
 """For labels that no validation picture can judge."""
+_LEAST_SUPPORT = 10
+"""Boxes of a label, below which a threshold fitted on them would be chance."""
+_LONE_SHARE = 0.95
 
 
 def publish(
@@ -108,15 +114,26 @@ def _training_sets(recipe: Recipe) -> list[TrainingSet]:
 def _measured(card: Card, truth: Dataset, found: Predictions) -> Card:
     half = fold_of_pictures(truth, 2)
     fitted, reported = (_half(truth, found, half == side) for side in (0, 1))
-    fit = fit_thresholds(*fitted)
+    found_curves = [c for c in curves(match(judge(*fitted, "partial"), ious=(0.5,))) if c.label in card.labels]
+    enough = [c for c in found_curves if c.positives >= _LEAST_SUPPORT and len(c.scores)]
     card = card.with_thresholds(
-        {label: value for label, value in fit.thresholds.items() if label in card.labels},
-        f"highest F1 at IoU 0.5 on {len(fitted[0])} validation pictures, a half chosen by hash; "
-        f"{_DEFAULT_THRESHOLD} where a label has too few boxes there",
+        {c.label: _highest_near_best(c, 1.0) for c in enough},
+        f"highest F0.5 (precision counts double) at IoU 0.5 on {len(fitted[0])} validation pictures, a half chosen by "
+        f"hash; {_DEFAULT_THRESHOLD} where a label has too few boxes there; for lone parts the highest threshold that "
+        f"keeps {_LONE_SHARE:.0%} of that F0.5",
     )
+    lone = {c.label: round(_highest_near_best(c, _LONE_SHARE), 4) for c in enough}
+    card = card.model_copy(update={"lone_thresholds": lone})
     result = evaluate_boxes(truth, found)
     chosen = evaluate_boxes(reported[0], reported[1].above(card.thresholds), fixed=(0.0,))
     return card.model_copy(update={"measured": _summary(result, chosen)})
+
+
+def _highest_near_best(curve: Curve, share: float) -> float:
+    """The highest threshold that keeps a share of the best F0.5 = 1.25 TP / (1.25 TP + 0.25 FN + FP)."""
+    missed = curve.positives - curve.true
+    f_half = 1.25 * curve.true / (1.25 * curve.true + 0.25 * missed + curve.false)
+    return float(curve.scores[np.flatnonzero(f_half >= share * f_half.max())[0]])
 
 
 def _half(truth: Dataset, found: Predictions, keep: NDArray[np.bool_]) -> tuple[Dataset, Predictions]:

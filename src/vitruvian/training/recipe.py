@@ -69,7 +69,12 @@ class AugmentRecipe(_Section):
         brightness, contrast, saturation: Largest relative change of each.
         grey: Share of samples without colour.
         last_plain: Share of the run, at its end, without mosaic.
-        occlude: Share of samples with grey or noisy patches laid over labelled boxes.
+        occlude: Share of samples in which something is covered.
+        occluders: ``patches`` lays a grey or noisy rectangle over any labelled box; ``realistic`` covers 20 to 80 % of
+            a face (``whole face``, ``Human face`` or ``Human head``) with the training kinds of
+            :mod:`vitruvian.data.occlusion`, and leaves samples without a large enough face alone. A
+            covered sample of 256 to 320 pixels takes 20 to 65 ms of a processor core more, as the face grows from a
+            seventh to over half the picture (a patch: under 0.1 ms).
     """
 
     mosaic: float = Field(0.5, ge=0, le=1)
@@ -80,6 +85,7 @@ class AugmentRecipe(_Section):
     saturation: float = Field(0.4, ge=0, le=1)
     grey: float = Field(0.05, ge=0, le=1)
     occlude: float = Field(0.15, ge=0, le=1)
+    occluders: Literal["patches", "realistic"] = "patches"
     last_plain: float = Field(0.1, ge=0, le=1)
 
 

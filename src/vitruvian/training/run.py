@@ -65,8 +65,8 @@ def train(
     samples = Samples(recipe, model_labels(recipe.model), sources, caches)
     module = DetectorTraining(recipe, net, val)
     start = _steps_done(last) if resume else 0
-    if resume and (log := folder / "metrics.csv").is_file():
-        log.rename(folder / f"metrics.until-step-{start}.csv")  # the logger starts its file afresh
+    if resume:
+        set_log_aside(folder, start)
     val_loader = _val_loader(val, recipe)
     trainer = _trainer(recipe, folder, bool(val))
     trainer.fit(
@@ -75,6 +75,18 @@ def train(
     trainer.save_checkpoint(last)
     if trainer.interrupted:
         raise KeyboardInterrupt
+
+
+def set_log_aside(folder: Path, step: int) -> None:
+    """Keep the log of a run that goes on from ``step`` as ``metrics.until-step-N.csv``: the logger starts its own anew.
+
+    Where the run went on from that very step before, what it logged since is undone, and the earlier file stays.
+    """
+    log, kept = folder / "metrics.csv", folder / f"metrics.until-step-{step}.csv"
+    if kept.exists():
+        log.unlink(missing_ok=True)
+    elif log.is_file():
+        log.rename(kept)
 
 
 def best_network(folder: Path) -> tuple[Recipe, Detector]:

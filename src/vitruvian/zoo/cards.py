@@ -118,6 +118,7 @@ class Card(_Section):
         preprocessing: Of a picture.
         nms_iou: Overlap from which two boxes of a class are duplicates.
         thresholds: Confidence that a box of a label must reach to be reported.
+        lone_thresholds: The same, higher, for a part with nothing else of a person around it.
         thresholds_from: How they were fitted.
         data: What taught it.
         commercial_use: Whether the terms of the data cover it.
@@ -137,6 +138,7 @@ class Card(_Section):
     preprocessing: Preprocessing
     nms_iou: float
     thresholds: dict[str, float]
+    lone_thresholds: dict[str, float] = {}
     thresholds_from: str
     data: list[TrainingSet] = []
     commercial_use: str

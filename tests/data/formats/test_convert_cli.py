@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
+import pytest
 import typer
 from format_builders import build_coco, build_yolo, text
 from typer.testing import CliRunner
@@ -54,3 +56,14 @@ def test_losses_are_warned_of_and_pictures_linked(tmp_path: Path) -> None:
     assert code == 0
     assert "warning: 1 annotations to be ignored are left out" in output
     assert (tmp_path / "yolo" / "images" / "train" / "a.png").is_file()
+
+
+def test_progress_goes_to_a_terminal_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build_yolo(tmp_path / "set")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    _, output = run(tmp_path / "set", "--out", tmp_path / "out.json")
+    assert "reading rows" not in output
+    monkeypatch.setenv("FORCE_COLOR", "1")  # by which Rich takes anything for a terminal
+    code, output = run(tmp_path / "set", "--out", tmp_path / "out.json")
+    assert code == 0
+    assert re.search(r"reading rows\S* \S*4", output)

@@ -150,6 +150,11 @@ def test_video_frames(tmp_path: Path) -> None:
     assert [p.attributes for p in dataset] == [{"video": "hands", "frame": i, "time": i / 10} for i in (0, 3, 6)]
     shades = [np.asarray(Image.open(dataset.path(p))).mean() for p in dataset]
     np.testing.assert_allclose(shades, [0, 90, 180], atol=3)
+    (tmp_path / "short.avi").write_bytes(path.read_bytes()[:-600])  # without the index and the last frame
+    result = read(tmp_path / "short.avi", images_dir=tmp_path / "frames")
+    [reject] = result.rejects
+    assert reject.place == f"frame {len(result.dataset)}"
+    assert reject.reason == "breaks off here of 7 frames: cut short or damaged"
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     with pytest.raises(DataError, match="not a video"):
         read(tmp_path / "broken.mp4", images_dir=tmp_path / "frames")

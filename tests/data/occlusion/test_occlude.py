@@ -133,6 +133,84 @@ def test_a_picture_depends_on_its_name_and_not_on_its_neighbours(tmp_path) -> No
     assert first == second
 
 
+def three_faces(folder) -> Dataset:
+    both = faces(folder)
+    [picture] = both.pictures[:1]
+    pictures = tuple(replace(picture, id=i, file_name=f"000{i}.png") for i in (1, 2, 3))
+    dataset = replace(both, pictures=pictures)
+    write_pictures(dataset)
+    return dataset
+
+
+class Interrupted(Exception):
+    pass
+
+
+def interrupt_after(pictures: int):
+    done = []
+
+    def step() -> None:
+        done.append(1)
+        if len(done) == pictures:
+            raise Interrupted
+
+    return step
+
+
+def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_not_been(tmp_path) -> None:
+    dataset, whole, out = three_faces(tmp_path / "in"), tmp_path / "whole", tmp_path / "out"
+    occlude_dataset(dataset, "face", ["easy", "hard"], TRAIN_KINDS, whole)
+    with pytest.raises(Interrupted):
+        occlude_dataset(dataset, "face", ["easy", "hard"], TRAIN_KINDS, out, on_picture=interrupt_after(5))
+    finished = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
+    assert len(finished) == 5
+    with (out / "hard.records.jsonl").open("a") as file:
+        file.write('{"picture": "hard/0003.png", "requ')  # the power went off
+    occlude_dataset(dataset, "face", ["easy", "hard"], TRAIN_KINDS, out)
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+    for level in ("easy", "hard"):
+        assert (out / f"{level}.json").read_text() == (whole / f"{level}.json").read_text()
+        for i in (1, 2, 3):
+            name = f"images/{level}/000{i}.png"
+            assert (out / name).read_bytes() == (whole / name).read_bytes()
+    everything = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
+    occlude_dataset(dataset, "face", ["easy", "hard"], TRAIN_KINDS, out)
+    assert {path: path.stat().st_mtime_ns for path in everything} == everything  # the line after the torn one counts
+
+
+def test_only_what_is_whole_and_was_asked_for_alike_is_taken_as_it_is(tmp_path) -> None:
+    dataset, out = three_faces(tmp_path / "in"), tmp_path / "out"
+    files = [out / "images" / "easy" / f"000{i}.png" for i in (1, 2, 3)]
+
+    def made(**changed) -> list[bool]:
+        """Which pictures another run makes again."""
+        before = [file.stat().st_ino if file.exists() else None for file in files]
+        held = [file.open("rb") for file in files if file.exists()]  # an open file keeps its inode from being reused
+        arguments = {"dataset": dataset, "label": "face", "levels": ["easy"], "kinds": TRAIN_KINDS, "folder": out}
+        occlude_dataset(**arguments | changed)
+        for file in held:
+            file.close()
+        return [file.stat().st_ino != old for file, old in zip(files, before, strict=True)]
+
+    assert made() == [True, True, True]
+    assert made() == [False, False, False]
+    files[0].write_bytes(files[0].read_bytes()[:-20])
+    files[1].unlink()
+    assert made() == [True, True, False]
+    assert made(seed=1) == [True, True, True]
+    assert made(seed=1, kinds=VALIDATION_KINDS) == [True, True, True]
+    assert made(seed=1, kinds=VALIDATION_KINDS, overwrite=True) == [True, True, True]
+    Image.new("RGB", (220, 200), (9, 9, 9)).save(dataset.path(dataset.pictures[2]))
+    assert made(seed=1, kinds=VALIDATION_KINDS) == [False, False, True]
+
+
+def test_pictures_that_would_overwrite_one_another_are_named(tmp_path) -> None:
+    dataset = three_faces(tmp_path / "in")
+    twins = replace(dataset, pictures=(dataset.pictures[0], replace(dataset.pictures[1], file_name="0001.jpg")))
+    with pytest.raises(DataError, match=r"0001\.png and 0001\.jpg would both"):
+        occlude_dataset(twins, "face", ["easy"], TRAIN_KINDS, tmp_path / "out")
+
+
 def test_run_lengths_are_cocos() -> None:
     rng = np.random.default_rng(0)
     for mask in (rng.random((7, 5)) > 0.5, np.ones((3, 4), bool), np.zeros((3, 4), bool)):

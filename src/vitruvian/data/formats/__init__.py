@@ -11,7 +11,7 @@ property tests of ``tests/data/formats`` take it up from there.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,6 +98,7 @@ def read(
     exhaustive: str | Collection[str] = "file",
     expand_hierarchy: bool = False,
     every: int | None = None,
+    watch: Callable[[RowLog], None] = lambda log: None,
 ) -> ReadResult:
     """Read a published layout into the canonical data set.
 
@@ -113,6 +114,7 @@ def read(
             is what the file says, or the format's convention.
         expand_hierarchy: Give each box to the ancestors of its class too (Open Images).
         every: Take each n-th frame (video).
+        watch: Called before the first row with the log that counts the rows, which may be looked at meanwhile.
 
     Returns:
         The data set, the rejects, and what else there is to say.
@@ -140,6 +142,7 @@ def read(
         if getattr(options, name) != getattr(ReadOptions(), name) and name not in known.options:
             raise DataError(f"format {known.name} takes no {name}")
     log = RowLog(strict)
+    watch(log)
     dataset = known.read(path, options, log)
     if not log.rows and not dataset.pictures:
         raise DataError(f"{path}: holds nothing that format {known.name} reads; it looks for {known.looks_for}")

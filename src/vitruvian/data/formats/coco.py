@@ -20,6 +20,7 @@ from vitruvian.data.formats import _rows
 from vitruvian.data.formats._files import read_json, starts_with
 from vitruvian.data.formats._format import Format, ReadOptions
 from vitruvian.data.formats._pictures import picture_size
+from vitruvian.data.memory import collection_paused
 from vitruvian.data.rejects import FileError, RowError, RowLog
 
 EXPORTS = ("labels.json", "_annotations.coco.json")
@@ -62,6 +63,7 @@ def read_coco(path: Path, options: ReadOptions, log: RowLog) -> Dataset:
     return build(load(path), path, options, log)
 
 
+@collection_paused()
 def load(path: Path) -> Raw:
     """Parsed COCO json with its three lists.
 
@@ -75,6 +77,7 @@ def load(path: Path) -> Raw:
     return raw
 
 
+@collection_paused()
 def build(raw: Raw, path: Path, options: ReadOptions, log: RowLog) -> Dataset:
     """Check the rows of parsed COCO json one by one and build a data set of the good ones."""
     categories = _Rows(path, "category", log).keep(raw["categories"], _category)

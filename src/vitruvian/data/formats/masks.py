@@ -47,13 +47,9 @@ _MOST_CLASSES = 10_000
 
 def read_masks(path: Path, options: ReadOptions, log: RowLog) -> Dataset:
     """Read label masks; see :func:`vitruvian.data.formats.read` for the arguments and errors."""
-    pictures, masks = _folders(path, options.images_dir)
-    if pictures is None or masks is None:
-        raise FileError(
-            path, f"has no folder of pictures ({PICTURE_FOLDERS[0]}) beside one of masks ({MASK_FOLDERS[0]})"
-        )
+    pictures, masks = set_folders(path, options.images_dir)
     collector = Collector(pictures, log)
-    names = _class_names(path)
+    names = class_names(path)
     whole: list[Entry] = []
     parts: dict[str, None] = {}
     for name in PictureFolder(masks, SUFFIXES).names:
@@ -63,7 +59,7 @@ def read_masks(path: Path, options: ReadOptions, log: RowLog) -> Dataset:
         with log.row(file):
             entry, part = _picture_and_part(collector, name)
             mask = read_mask(file)
-            scale = _scale(mask, entry)
+            scale = mask_scale(mask, entry)
             if part is None:
                 for value in _classes(mask):
                     _components(collector, entry, names.get(value, f"class_{value}"), mask == value, scale)
@@ -79,14 +75,32 @@ def read_masks(path: Path, options: ReadOptions, log: RowLog) -> Dataset:
     return collector.dataset(labels)
 
 
+def set_folders(path: Path, pictures: Path | None) -> tuple[Path, Path]:
+    """Folders of the pictures (``pictures`` where it is given) and of the masks.
+
+    Raises:
+        FileError: where one is missing.
+    """
+    found, masks = _folders(path, pictures)
+    if found is None or masks is None:
+        raise FileError(
+            path, f"has no folder of pictures ({PICTURE_FOLDERS[0]}) beside one of masks ({MASK_FOLDERS[0]})"
+        )
+    return found, masks
+
+
 def _folders(path: Path, pictures: Path | None) -> tuple[Path | None, Path | None]:
     found = pictures or next((path / name for name in PICTURE_FOLDERS if (path / name).is_dir()), None)
     masks = (path / name for name in MASK_FOLDERS if holds(path / name, SUFFIXES))
     return found, next(masks, None)
 
 
-def _class_names(path: Path) -> dict[int, str]:
-    """Class names by pixel value, from whichever list is there."""
+def class_names(path: Path) -> dict[int, str]:
+    """Class names by pixel value, from whichever list is there; empty without one.
+
+    Raises:
+        FileError: for a list that cannot be read.
+    """
     for file in sorted(path.rglob(LABEL_LIST)):
         listed = read_mat(file).get("label_list")
         if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
@@ -153,8 +167,12 @@ def _picture_and_part(collector: Collector, name: str) -> tuple[Entry, str | Non
     raise RowError(f"no picture {stem!r} is in {collector.folder.root}")
 
 
-def _scale(mask: NDArray[Any], entry: Entry) -> float:
-    """Pixels of the picture a pixel of its mask."""
+def mask_scale(mask: NDArray[Any], entry: Entry) -> float:
+    """Pixels of the picture a pixel of its mask.
+
+    Raises:
+        RowError: when the two differ in shape.
+    """
     height, width = mask.shape
     scale: float = entry.width / width
     if abs(entry.height - height * scale) > max(1.0, scale):

@@ -2,16 +2,17 @@
 
 A landmark under an occluder becomes hidden (visibility 1): it is still where it was. The face keeps its box, and its
 attributes record ``occlusion`` (level, share covered, kinds, seed) and ``occlusion_mask`` (COCO run lengths, column by
-column, starting with what is free).
+column, starting with what is free). What is finished is written down as it is made, so that a run that was interrupted
+goes on where it stopped (:mod:`vitruvian.data.occlusion.records`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import count
+from itertools import compress, count
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from vitruvian.data.dataset import Annotation, Box, DataError, Dataset, Picture
 from vitruvian.data.derive.geometry import clip, extent
 from vitruvian.data.occlusion.occlude import LEVELS, Kind, Level, occlude
+from vitruvian.data.occlusion.records import Covered, Records, request_key
 from vitruvian.images.read import ReadError, read_picture
 from vitruvian.taxonomy.landmarks import LANDMARK_PROTOCOLS
 
@@ -66,28 +68,41 @@ def occlude_dataset(
     folder: Path,
     seed: int = 0,
     on_picture: Callable[[], None] = lambda: None,
+    overwrite: bool = False,
 ) -> dict[Level, Dataset]:
     """Write one occluded copy of every picture a level, and return the labels of each.
 
     Every face of the label that is large enough is covered. A picture none of whose faces can be covered (too small,
     or outside the picture) is left out at every level, ``none`` included, so that the levels hold the same pictures.
     Each picture depends on the seed, its level and its own name only. Pictures go to ``folder/images/LEVEL`` as PNG,
-    the labels to ``folder/LEVEL.json``, each when it is whole.
+    the labels to ``folder/LEVEL.json``, each when it is whole. A picture that an earlier call finished, from the same
+    source in the same way, is taken as it is unless ``overwrite`` is set; kinds are told apart by their names.
 
     Raises:
-        DataError: for an unknown label, or a picture that does not open.
+        DataError: for an unknown label, a picture that does not open, or two that would be written to the same file.
     """
     wanted = list(levels)
     if label not in dataset.labels:
         raise DataError(f"{dataset.images_dir}: no class {label!r}; there are {', '.join(dataset.labels)}")
+    chosen = [any(_coverable(a, label, picture) for a in picture.annotations) for picture in dataset]
+    sources: dict[str, str] = {}
+    for picture in compress(dataset, chosen):
+        name = _written("", picture)
+        if name in sources:
+            raise DataError(f"{sources[name]} and {picture.file_name} would both be written as {name}")
+        sources[name] = picture.file_name
     results: dict[Level, Dataset] = {}
     for level in wanted:
         ids = count(1)
         pictures = []
-        for picture in dataset:
-            if any(_coverable(a, label, picture) for a in picture.annotations):
-                pictures.append(_picture(dataset, picture, label, level, kinds, folder, seed, ids))
-            on_picture()
+        if overwrite:
+            (folder / f"{level}.records.jsonl").unlink(missing_ok=True)
+        with Records(folder / f"{level}.records.jsonl", folder / "images") as records:
+            for picture, coverable in zip(dataset, chosen, strict=True):
+                if coverable:
+                    covered = _covered(dataset, picture, label, level, kinds, folder / "images", seed, records)
+                    pictures.append(_relabelled(picture, covered, _written(level, picture), ids))
+                on_picture()
         result = replace(dataset, pictures=tuple(pictures), images_dir=folder / "images")
         result.save(folder / f"{level}.json")
         results[level] = result
@@ -101,7 +116,11 @@ def _coverable(annotation: Annotation, label: str, picture: Picture) -> bool:
     return box is not None and min(box[2] - box[0], box[3] - box[1]) >= SMALLEST_FACE
 
 
-def _picture(
+def _written(level: str, picture: Picture) -> str:
+    return (Path(level) / Path(picture.file_name).with_suffix(".png")).as_posix()
+
+
+def _covered(
     dataset: Dataset,
     picture: Picture,
     label: str,
@@ -109,37 +128,59 @@ def _picture(
     kinds: Sequence[Kind],
     folder: Path,
     seed: int,
-    ids: Iterable[int],
-) -> Picture:
+    records: Records,
+) -> tuple[Covered, ...]:
+    """Cover the faces of a picture, unless a record says that it was done: what was done to each annotation."""
+    name = _written(level, picture)
+    faces = [
+        (a.label, a.box, a.ignore, None if a.keypoints is None else a.keypoints.tolist()) for a in picture.annotations
+    ]
     try:
+        request = request_key(dataset.path(picture), label, level, seed, [kind.name for kind in kinds], faces)
+        done = records.finished(name, request)
+        if done is not None:
+            return done
         pixels = read_picture(dataset.path(picture))
     except ReadError as error:
         raise DataError(str(error)) from None
+    except OSError as error:
+        raise DataError(f"{dataset.path(picture)}: cannot be read: {error.strerror}") from None
     start = int.from_bytes(hashlib.sha256(f"{seed} {level} {picture.file_name}".encode()).digest()[:8], "big")
     rng = np.random.default_rng(start)
-    annotations = []
     hidden = np.zeros(pixels.shape[:2], bool)
-    records = {}
-    for annotation in picture.annotations:
+    used: dict[int, tuple[str, ...]] = {}
+    for place, annotation in enumerate(picture.annotations):
         if _coverable(annotation, label, picture):
             box, roll = landmark_box(annotation), face_roll(annotation.keypoints)
             try:
-                covered = occlude(pixels, box, level, kinds, rng, roll)
+                found = occlude(pixels, box, level, kinds, rng, roll)
             except ValueError as error:
                 raise DataError(f"{picture.file_name}: annotation {annotation.id}: {error}") from None
-            pixels = covered.picture
-            hidden |= covered.mask
-            records[annotation.id] = covered.kinds
-    for annotation in picture.annotations:
-        changed = replace(annotation, id=next(iter(ids)), keypoints=_hide(annotation.keypoints, hidden))
-        if annotation.id in records:
+            pixels = found.picture
+            hidden |= found.mask
+            used[place] = found.kinds
+    covered = []
+    for place, annotation in enumerate(picture.annotations):
+        attributes: dict[str, object] = {}
+        if place in used:
             share = _share(hidden, landmark_box(annotation))
-            occlusion = {"level": level, "coverage": share, "kinds": list(records[annotation.id]), "seed": seed}
+            occlusion = {"level": level, "coverage": share, "kinds": list(used[place]), "seed": seed}
             attributes = {"occlusion": occlusion, "occlusion_mask": run_lengths(hidden)}
-            changed = replace(changed, attributes=dict(annotation.attributes) | attributes)
-        annotations.append(changed)
-    name = f"{level}/{Path(picture.file_name).with_suffix('.png').as_posix()}"
-    _save(pixels, folder / "images" / name)
+        covered.append(Covered(_under(annotation.keypoints, hidden), attributes))
+    _save(pixels, folder / name)
+    records.add(name, request, tuple(covered))
+    return tuple(covered)
+
+
+def _relabelled(picture: Picture, covered: Sequence[Covered], name: str, ids: Iterator[int]) -> Picture:
+    annotations = []
+    for annotation, done in zip(picture.annotations, covered, strict=True):
+        keypoints = annotation.keypoints
+        if keypoints is not None and done.hidden:
+            keypoints = keypoints.copy()
+            keypoints[list(done.hidden), 2] = 1
+        attributes = dict(annotation.attributes) | dict(done.attributes)
+        annotations.append(replace(annotation, id=next(ids), keypoints=keypoints, attributes=attributes))
     return replace(picture, file_name=name, annotations=tuple(annotations))
 
 
@@ -151,16 +192,14 @@ def _share(mask: NDArray[np.bool_], box: Box) -> float:
     return round(float(inside.mean()), 3) if inside.size else 0.0
 
 
-def _hide(keypoints: NDArray[np.float32] | None, mask: NDArray[np.bool_]) -> NDArray[np.float32] | None:
+def _under(keypoints: NDArray[np.float32] | None, mask: NDArray[np.bool_]) -> tuple[int, ...]:
+    """Indices of the visible keypoints that the mask hides."""
     if keypoints is None:
-        return None
-    changed = keypoints.copy()
+        return ()
     column, row = np.floor(keypoints[:, :2]).astype(np.int64).T
-    inside = (column >= 0) & (row >= 0) & (column < mask.shape[1]) & (row < mask.shape[0])
-    under = inside.copy()
-    under[inside] = mask[row[inside], column[inside]]
-    changed[under & (keypoints[:, 2] == 2), 2] = 1
-    return changed
+    under = (column >= 0) & (row >= 0) & (column < mask.shape[1]) & (row < mask.shape[0])
+    under[under] = mask[row[under], column[under]]
+    return tuple(np.flatnonzero(under & (keypoints[:, 2] == 2)).tolist())
 
 
 def run_lengths(mask: NDArray[np.bool_]) -> dict[str, list[int]]:
