@@ -126,7 +126,7 @@ def test_labels_and_threshold(photos: Path) -> None:
         (["--device", "cuda"], "not available"),
         (["--draw"], "--draw needs --out"),
         (["--format", "yolo"], "needs --out"),
-        (["--threshold", "2"], "2"),
+        (["--threshold", "2"], "--threshold"),
     ],
 )
 def test_wrong_options_are_said_in_one_line(arguments: list[str], said: str) -> None:

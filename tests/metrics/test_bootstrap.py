@@ -216,6 +216,23 @@ def test_comparison_worked_case() -> None:
     assert turned.overall["AP50"].gain.value == pytest.approx(-result.overall["AP50"].gain.value)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_of_pictures_and_of_predictions_leaves_a_comparison_as_it_is(seed: int) -> None:
+    truth = random_truth(seed, pictures=20)
+    models = [random_predictions(truth, seed + i) for i in (0, 1)]
+    generator = np.random.default_rng(seed)
+    distinct = [replace_scores(m, m.scores + 1e-6 * generator.permutation(len(m))) for m in models]  # no ties
+    shuffled = replace(truth, pictures=tuple(truth.pictures[i] for i in generator.permutation(20)))
+    mixed = [m[generator.permutation(len(m))] for m in distinct]
+    result, again = compare_boxes(truth, *distinct, resamples=20), compare_boxes(shuffled, *mixed, resamples=20)
+    assert again.overall == result.overall
+    assert again.json() == result.json()
+
+
+def replace_scores(found: Predictions, scores: np.ndarray) -> Predictions:
+    return Predictions(found.image_ids, found.boxes, scores, found.labels, found.names)
+
+
 def test_a_class_without_boxes_compares_as_not_applicable_and_comes_last() -> None:
     truth = dataset(("tail", "head"), picture(1, [("head", A)], ["head", "tail"]))
     found = predictions(("tail", "head"), (1, "head", A, 0.9))

@@ -116,6 +116,13 @@ def test_landmarks_by_paper() -> None:
     assert [note[:10] for note in result.notes] == ["B: 1 faces"]
 
 
+def test_what_both_models_note_is_said_once() -> None:
+    truth, model = case("pose-aic")
+    assert compare_measured("pose-aic", truth, model(1), model(2), resamples=2).notes == (
+        evaluate("pose-aic", truth, model(1)).notes
+    )
+
+
 def test_a_skeleton_can_be_given_and_other_protocols_are_refused() -> None:
     truth, model = case("pose-oks")
     nameless = replace(truth, keypoint_names={})

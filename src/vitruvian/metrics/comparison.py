@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,6 +147,8 @@ def compare_boxes(
     Raises:
         MetricError: as :func:`vitruvian.metrics.judging.judge` does.
     """
+    # Draws are over pictures in the order of their ids, so that the order of the truth does not matter.
+    truth = replace(truth, pictures=tuple(sorted(truth.pictures, key=lambda picture: picture.id)))
     both = [match(judge(truth, found, protocol)) for found in (first, second)]
 
     def paired(a: Statistic, b: Statistic) -> Difference:

@@ -152,7 +152,7 @@ def _paired(
     return PairedResult(
         protocol=f"{results[0].protocol}-comparison",
         evaluator=results[0].evaluator,
-        notes=tuple(f"{name}: {note}" for name, r in zip(names, results, strict=True) for note in r.notes),
+        notes=_notes(results, names),
         names=names,
         overall=overall,
         pictures=count,
@@ -160,3 +160,10 @@ def _paired(
         first=results[0],
         second=results[1],
     )
+
+
+def _notes(results: tuple[Result, Result], names: tuple[str, str]) -> tuple[str, ...]:
+    """What both results note is about the truth or the protocol and is said once; the rest with the model's name."""
+    common = [note for note in results[0].notes if note in results[1].notes]
+    own = (f"{name}: {n}" for name, r in zip(names, results, strict=True) for n in r.notes if n not in common)
+    return (*common, *own)
