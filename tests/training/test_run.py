@@ -140,6 +140,12 @@ def test_weights_are_stored_in_half_precision_under_their_torch_names(recipe: Re
     assert stored["detector.score_tower.norms.0.0.running_var"].data_type == onnx.TensorProto.FLOAT
 
 
+def test_the_file_says_nothing_of_where_it_was_made(model: ModelFile) -> None:
+    content = model.path.read_bytes()
+    assert b".py" not in content
+    assert str(Path.home()).encode() not in content
+
+
 def test_a_model_starts_a_training_with_other_labels(recipe: Recipe, model: ModelFile) -> None:
     other = recipe.model.model_copy(update={"labels": ["disc", "star", "square"]})
     fresh = build_detector(other, pretrained=False)

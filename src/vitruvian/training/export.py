@@ -69,11 +69,21 @@ def export_onnx(detector: Detector, recipe: ModelRecipe, path: Path) -> None:
     assert program is not None
     proto = program.model_proto
     _store_half(proto.graph)
+    _strip(proto)
     onnx.checker.check_model(proto)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     partial.write_bytes(proto.SerializeToString())
     os.replace(partial, path)
+
+
+def _strip(proto: onnx.ModelProto) -> None:
+    """Remove the exporter's notes (source paths, stack traces): they say where a model was made, not what it is."""
+    graph = proto.graph
+    for item in (proto, graph, *graph.node, *graph.initializer, *graph.value_info, *graph.input, *graph.output):
+        item.ClearField("metadata_props")
+        item.ClearField("doc_string")
+    del graph.value_info[:]
 
 
 def _store_half(graph: Any) -> None:

@@ -16,7 +16,7 @@ from vitruvian.data.dataset import Dataset
 from vitruvian.finders.detector import Detector as OnnxDetector
 from vitruvian.finders.predict import predict_dataset
 from vitruvian.images import PAD_VALUE
-from vitruvian.metrics import BoxResult, Predictions, evaluate_boxes, pool
+from vitruvian.metrics import BoxResult, Predictions, evaluate_boxes, fit_thresholds, pool
 from vitruvian.metrics.curves import Curve, curves
 from vitruvian.metrics.judging import judge
 from vitruvian.metrics.matching import match
@@ -43,6 +43,7 @@ _DEFAULT_THRESHOLD = 0.4
 _LEAST_SUPPORT = 10
 """Boxes of a label, below which a threshold fitted on them would be chance."""
 _LONE_SHARE = 0.95
+_LONE_PRECISION = 0.9
 
 
 def publish(
@@ -120,9 +121,11 @@ def _measured(card: Card, truth: Dataset, found: Predictions) -> Card:
         {c.label: _highest_near_best(c, 1.0) for c in enough},
         f"highest F0.5 (precision counts double) at IoU 0.5 on {len(fitted[0])} validation pictures, a half chosen by "
         f"hash; {_DEFAULT_THRESHOLD} where a label has too few boxes there; for lone parts the highest threshold that "
-        f"keeps {_LONE_SHARE:.0%} of that F0.5",
+        f"keeps {_LONE_SHARE:.0%} of that F0.5, and no lower than precision {_LONE_PRECISION} asks for",
     )
-    lone = {c.label: round(_highest_near_best(c, _LONE_SHARE), 4) for c in enough}
+    sure = fit_thresholds(*fitted, goal="precision", wanted=_LONE_PRECISION).thresholds
+    lone = {c.label: max(_highest_near_best(c, _LONE_SHARE), sure.get(c.label, 0.0)) for c in enough}
+    lone = {label: round(value, 4) for label, value in lone.items()}
     card = card.model_copy(update={"lone_thresholds": lone})
     result = evaluate_boxes(truth, found)
     chosen = evaluate_boxes(reported[0], reported[1].above(card.thresholds), fixed=(0.0,))
