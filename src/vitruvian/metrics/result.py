@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +66,7 @@ def shown(cell: Cell) -> str:
 
 
 @dataclass(frozen=True)
-class Result:
+class Result(ABC):
     """What every measurement is: it names its protocol and evaluator, and prints.
 
     Attributes:
@@ -78,13 +79,13 @@ class Result:
     evaluator: str
     notes: tuple[str, ...]
 
+    @abstractmethod
     def tables(self) -> tuple[Table, ...]:
         """The result as tables, most important first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def headline(self) -> Mapping[str, float]:
         """The few numbers that one would quote, by name; NaN where not applicable."""
-        raise NotImplementedError
 
     def text(self) -> str:
         """For the terminal."""
