@@ -38,6 +38,9 @@ def _case(name: str) -> tuple:
             )
         )
         return easy, predictions(("face",), (1, "face", A, 0.9)), Options()
+    if name == "faces-in-heads":
+        heads = dataset(("Human head",), picture(1, [("Human head", A)]))
+        return heads, predictions(("whole face",), (1, "whole face", A, 0.9)), Options()
     truth = dataset(
         ("whole face", "head"),
         picture(1, [("head", A)], ["whole face", "head"], attributes={"light": "day"}),

@@ -7,6 +7,7 @@ import typer
 from vitruvian.cli import (
     data_balance,
     data_convert,
+    data_crop,
     data_derive,
     data_inspect,
     data_merge,
@@ -25,6 +26,7 @@ def register(app: typer.Typer) -> None:
         data_balance,
         data_split,
         data_derive,
+        data_crop,
         data_merge,
         data_occlude,
         data_more,

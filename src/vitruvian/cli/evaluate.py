@@ -25,6 +25,8 @@ from vitruvian.cli.measure_common import (
 )
 from vitruvian.data.dataset import Dataset
 from vitruvian.metrics import (
+    FaceRecallResult,
+    HeadsResult,
     MetricError,
     Options,
     Predictions,
@@ -85,7 +87,8 @@ def _evaluate(
     ] = None,
     thresholds: Annotated[Path | None, typer.Option(help="json {label: confidence}, or a model card.")] = None,
     attribute: Annotated[str, typer.Option(help="Attribute for boxes-by-attribute.")] = "occlusion_degree",
-    label: Annotated[str, typer.Option(help="Class for faces-recovered.")] = "whole face",
+    label: Annotated[str, typer.Option(help="Class of the faces, for the faces-* protocols.")] = "whole face",
+    precision: Annotated[float, typer.Option(help="Precision to hold, for faces-recall.")] = 0.9,
     joints: Joints = None,
     training: Annotated[Path | None, typer.Option(help="Training labels for detection-ratio.")] = None,
     recovered: Annotated[Path | None, typer.Option(help="The second pass's results for faces-recovered.")] = None,
@@ -110,6 +113,8 @@ def _evaluate(
                 thresholds=_thresholds(thresholds, model if threshold is None else None),
                 attribute=attribute,
                 label=label,
+                precision=precision,
+                resamples=bootstrap or Options().resamples,
                 skeleton=skeleton_named(joints),
                 training=None if training is None else load_truth(training, None, "file", rename),
                 recovered=None if recovered is None else _recovered(recovered, truth, images, exhaustive),
@@ -164,8 +169,10 @@ def _results(
         results.append(bootstrap_result(first, resamples=bootstrap))
     elif protocol == "pose-oks" and bootstrap:
         results.append(bootstrap_pose(data, found, options.skeleton, resamples=bootstrap))
-    elif bootstrap or slices:
-        raise MetricError(f"{protocol} has no intervals or slices; intervals are for boxes, pose, landmarks, activity")
+    elif slices or (bootstrap and not isinstance(first, FaceRecallResult | HeadsResult)):
+        raise MetricError(
+            f"{protocol} has no intervals or slices; intervals are for boxes, faces, pose, landmarks, activity"
+        )
     return results
 
 

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitruvian.data.dataset import DataError, Dataset, Picture
 from vitruvian.images.resize import resize
+from vitruvian.images.video import Frame, Video, VideoError
 
 SIDE = 32
 """Frames are compared as grey pictures of this many pixels a side: movement counts, noise does not."""
-
-LEAST_SHARE = 0.9
-"""Of the announced frames; some containers only estimate their number, but not so badly."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Frame:
-    """A frame of a video: its number from 0, its time in seconds, and ``(H, W, 3)`` uint8 RGB."""
-
-    number: int
-    time: float
-    picture: NDArray[np.uint8]
 
 
 def pick_frames(frames: Iterable[Frame], change: float = 0.06, most: int | None = None) -> Iterator[Frame]:
@@ -52,45 +39,18 @@ def pick_frames(frames: Iterable[Frame], change: float = 0.06, most: int | None 
                 return
 
 
-def quiet_ffmpeg() -> None:
-    """Keep FFmpeg, which OpenCV reads video with, from writing lines of its own about damaged files to stderr.
-
-    Heeded if it comes before the process's first video; a level that the user has set stays.
-    """
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-
-
 def read_frames(path: Path) -> Iterator[Frame]:
     """The frames of a video, one at a time.
 
     Raises:
-        DataError: without OpenCV, for a file that is no video, or, after the last frame that can be read, for one that
+        DataError: without PyAV, for a file that is no video, or, after the last frame that can be read, for one that
             breaks off.
     """
-    quiet_ffmpeg()
     try:
-        import cv2
-    except ImportError:
-        raise DataError(f"{path}: reading video needs OpenCV: pip install 'vitruvian[video]'") from None
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    capture: Any = cv2.VideoCapture(str(path))
-    try:
-        rate = float(capture.get(cv2.CAP_PROP_FPS)) or 25.0
-        announced = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        number = 0
-        while True:
-            there, pixels = capture.read()
-            if not there:
-                break
-            yield Frame(number, number / rate, np.ascontiguousarray(pixels[:, :, ::-1]))
-            number += 1
-    finally:
-        capture.release()
-    if number == 0:
-        raise DataError(f"{path}: not a video, or in a codec that cannot be read")
-    if number < LEAST_SHARE * announced:
-        raise DataError(f"{path}: breaks off after {number} of {announced} frames: cut short or damaged")
+        with Video(path) as video:
+            yield from video
+    except VideoError as error:
+        raise DataError(str(error)) from None
 
 
 def save_frames(frames: Iterable[Frame], name: str, folder: Path) -> Dataset:

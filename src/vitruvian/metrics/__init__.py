@@ -12,7 +12,10 @@ from vitruvian.metrics.boxes import evaluate_boxes, evaluate_boxes_pooled
 from vitruvian.metrics.classification import ActivityResult, evaluate_activity
 from vitruvian.metrics.classified import Classified, load_classified
 from vitruvian.metrics.comparison import ComparisonResult, compare_boxes
+from vitruvian.metrics.equal_precision import EqualPrecisionResult, compare_at_precision
 from vitruvian.metrics.errors import MetricError
+from vitruvian.metrics.face_recall import FaceRecallResult, evaluate_face_recall
+from vitruvian.metrics.heads import HeadsResult, recall_of_heads
 from vitruvian.metrics.intervals import bootstrap_activity, bootstrap_pose, bootstrap_result
 from vitruvian.metrics.landmarks import LandmarkResult, evaluate_landmarks
 from vitruvian.metrics.oks import PoseResult, evaluate_pose, object_keypoint_similarity
@@ -30,6 +33,9 @@ __all__ = [
     "BoxResult",
     "Classified",
     "ComparisonResult",
+    "EqualPrecisionResult",
+    "FaceRecallResult",
+    "HeadsResult",
     "Interval",
     "LandmarkResult",
     "MetricError",
@@ -49,6 +55,7 @@ __all__ = [
     "bootstrap_result",
     "calibrate_scores",
     "compare_activity",
+    "compare_at_precision",
     "compare_boxes",
     "compare_measured",
     "count_false_boxes",
@@ -56,6 +63,7 @@ __all__ = [
     "evaluate_activity",
     "evaluate_boxes",
     "evaluate_boxes_pooled",
+    "evaluate_face_recall",
     "evaluate_landmarks",
     "evaluate_pose",
     "evaluate_slices",
@@ -64,5 +72,6 @@ __all__ = [
     "load_classified",
     "object_keypoint_similarity",
     "pool",
+    "recall_of_heads",
     "recall_of_labelled",
 ]

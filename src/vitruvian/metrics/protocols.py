@@ -12,6 +12,8 @@ from vitruvian.metrics.breakdown import evaluate_breakdown
 from vitruvian.metrics.challenger import evaluate_challenger
 from vitruvian.metrics.confusion import confusion_matrix, detection_ratio
 from vitruvian.metrics.errors import MetricError
+from vitruvian.metrics.face_recall import OCCLUSION, evaluate_face_recall
+from vitruvian.metrics.heads import recall_of_heads
 from vitruvian.metrics.landmarks import evaluate_landmarks
 from vitruvian.metrics.oks import evaluate_pose
 from vitruvian.metrics.open_images import evaluate_open_images
@@ -35,6 +37,8 @@ class Options:
         thresholds: Label -> confidence; they go before ``threshold``.
         attribute: Of boxes or pictures, to break down by.
         label: The class that is meant.
+        precision: To be held where the protocol asks for recall at a precision.
+        resamples: Bootstrap draws of the protocols that always state intervals.
         skeleton: Whose joints the keypoints are; None takes it from the truth.
         training: The training set, for the ratio of detections to training boxes.
         recovered: Detections of a second pass.
@@ -43,8 +47,10 @@ class Options:
 
     threshold: float = 0.5
     thresholds: Mapping[str, float] = field(default_factory=dict)
-    attribute: str = "occlusion_degree"
+    attribute: str = OCCLUSION
     label: str = "whole face"
+    precision: float = 0.9
+    resamples: int = 1000
     skeleton: Skeleton | None = None
     training: Dataset | None = None
     recovered: Predictions | None = None
@@ -122,6 +128,18 @@ def _recovery(truth: Dataset, predictions: Predictions, options: Options) -> Res
     )
 
 
+def _face_recall(truth: Dataset, predictions: Predictions, options: Options) -> Result:
+    cut = options.thresholds.get(options.label, options.threshold)
+    return evaluate_face_recall(
+        truth, predictions, options.label, options.precision, cut, by=options.attribute, resamples=options.resamples
+    )
+
+
+def _heads(truth: Dataset, predictions: Predictions, options: Options) -> Result:
+    cut = options.thresholds.get(options.label, options.threshold)
+    return recall_of_heads(truth, predictions, cut, options.label, resamples=options.resamples)
+
+
 def _challenger(truth: Dataset, predictions: Predictions, options: Options) -> Result:
     if options.skeleton is None:
         return evaluate_challenger(truth, predictions)
@@ -176,6 +194,18 @@ _PROTOCOLS = (
         "faces-wider", "faces", "WIDER FACE: AP on easy, medium and hard faces", lambda t, p, o: evaluate_wider(t, p)
     ),
     Protocol("faces-recovered", "faces", "coverage and precision of faces that a second pass recovers", _recovery),
+    Protocol(
+        "faces-recall",
+        "faces",
+        "recall at a wanted precision and at the threshold, by degree of occlusion, intervals over photographs",
+        _face_recall,
+    ),
+    Protocol(
+        "faces-in-heads",
+        "faces",
+        "share of labelled heads with a face's centre in them and a tenth of their area, by source",
+        _heads,
+    ),
     Protocol(
         "pose-oks",
         "pose",

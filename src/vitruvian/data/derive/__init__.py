@@ -3,5 +3,13 @@
 from vitruvian.data.derive.facial import derive_facial_parts
 from vitruvian.data.derive.limbs import derive_limbs, derive_persons
 from vitruvian.data.derive.masks import derive_mask_parts, mask_parts
+from vitruvian.data.derive.noses import derive_faces_from_noses
 
-__all__ = ["derive_facial_parts", "derive_limbs", "derive_mask_parts", "derive_persons", "mask_parts"]
+__all__ = [
+    "derive_faces_from_noses",
+    "derive_facial_parts",
+    "derive_limbs",
+    "derive_mask_parts",
+    "derive_persons",
+    "mask_parts",
+]

@@ -19,6 +19,8 @@ from vitruvian.data.derive.geometry import clip, extent, scale
 from vitruvian.taxonomy.landmarks import LandmarkProtocol, landmark_protocol
 from vitruvian.taxonomy.parts import FACIAL_PARTS
 
+WHOLE_FACE = "whole face"
+
 REGION_SCALE = 1.5
 """Around a labelled face, this many times its box is taken to show no other face; beyond it others may be in view."""
 
@@ -89,6 +91,28 @@ def derive_facial_parts(dataset: Dataset, label: str, protocol: LandmarkProtocol
     return replace(
         dataset.map(change, labels=FACIAL_PARTS.names), keypoint_names={}, category_ids={}, label_attributes={}
     )
+
+
+def with_facial_parts(dataset: Dataset) -> Dataset:
+    """:func:`derive_facial_parts` of the class that has landmarks, with each ``whole face`` keeping its own.
+
+    Raises:
+        DataError: if no class has landmarks, or their number is of no known protocol.
+    """
+    label = next((name for name in dataset.labels if name in dataset.keypoint_names), None)
+    if label is None:
+        raise DataError(f"{dataset.images_dir}: no class has keypoints, so no facial parts can be derived")
+    derived = derive_facial_parts(dataset, label, protocol_of(dataset, label))
+    points = {a.id: a.keypoints for picture in dataset for a in picture.annotations if a.label == label}
+
+    def change(picture: Picture) -> Picture:
+        annotations = (
+            replace(a, keypoints=points[a.attributes["face"]]) if a.label == WHOLE_FACE else a
+            for a in picture.annotations
+        )
+        return replace(picture, annotations=tuple(annotations))
+
+    return replace(derived.map(change), keypoint_names={WHOLE_FACE: dataset.keypoint_names[label]})
 
 
 def _parts(

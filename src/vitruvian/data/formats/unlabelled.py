@@ -7,19 +7,15 @@ A row is a picture; the place where a video breaks off is a broken one.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Any
 
 from vitruvian.data.dataset import Dataset
 from vitruvian.data.formats._collect import Collector
-from vitruvian.data.formats._files import extra
 from vitruvian.data.formats._format import Format, ReadOptions
 from vitruvian.data.formats._pictures import PICTURE_SUFFIXES, holds
-from vitruvian.data.frames import LEAST_SHARE, quiet_ffmpeg
+from vitruvian.data.records import save_png
 from vitruvian.data.rejects import FileError, RowLog
-
-VIDEO_SUFFIXES = frozenset((".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"))
+from vitruvian.images.video import VIDEO_SUFFIXES, CutShort, Video, VideoError
 
 
 def read_pictures(path: Path, options: ReadOptions, log: RowLog) -> Dataset:
@@ -33,43 +29,31 @@ def read_pictures(path: Path, options: ReadOptions, log: RowLog) -> Dataset:
 
 def read_video(path: Path, options: ReadOptions, log: RowLog) -> Dataset:
     """Read a video's frames; see :func:`vitruvian.data.formats.read` for the arguments and errors."""
-    from PIL import Image
-
     if options.images_dir is None:
         raise FileError(path, "is a video: name a folder to write its frames to")
     every = options.every or 1
     if every < 1:
         raise FileError(path, f"every {every}-th frame makes no sense")
-    quiet_ffmpeg()
-    cv2 = extra("cv2", path)
     folder = options.images_dir / path.stem
     folder.mkdir(parents=True, exist_ok=True)
-    capture = cv2.VideoCapture(str(path))
+    kept: dict[int, float] = {}
     try:
-        rate = float(capture.get(cv2.CAP_PROP_FPS))
-        announced = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        frame, kept = 0, []
-        while capture.grab():
-            if frame % every == 0:
-                with log.row(path, f"frame {frame}"):
-                    file = folder / f"{frame:06d}.png"
+        with Video(path) as video:
+            for frame in video.frames(every):
+                with log.row(path, f"frame {frame.number}"):
+                    file = folder / f"{frame.number:06d}.png"
                     if not file.exists():
-                        _, pixels = capture.retrieve()
-                        partial = file.with_name(file.name + ".partial")
-                        Image.fromarray(pixels[:, :, ::-1]).save(partial, "PNG")
-                        os.replace(partial, file)
-                    kept.append(frame)
-            frame += 1
-    finally:
-        capture.release()
-    if not frame:
-        raise FileError(path, "not a video, or in a codec that cannot be read")
-    if frame < LEAST_SHARE * announced:
-        log.reject(path, f"frame {frame}", f"breaks off here of {announced} frames: cut short or damaged")
+                        save_png(frame.picture, file)
+                    kept[frame.number] = frame.time
+    except CutShort as error:
+        reason = f"breaks off here of {error.announced} frames: cut short or damaged"
+        log.reject(path, f"frame {error.frames}", reason)
+    except VideoError as error:
+        raise FileError(path, str(error).removeprefix(f"{path}: ")) from None
     collector = Collector(options.images_dir, log)
-    for frame in kept:
-        about: dict[str, Any] = {"video": path.stem, "frame": frame} | ({"time": frame / rate} if rate > 0 else {})
-        collector.picture(f"{path.stem}/{frame:06d}.png").attributes |= about
+    for number, time in kept.items():
+        about = {"video": path.stem, "frame": number, "time": round(time, 6)}
+        collector.picture(f"{path.stem}/{number:06d}.png").attributes |= about
     return collector.dataset()
 
 

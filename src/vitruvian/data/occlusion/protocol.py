@@ -2,18 +2,19 @@
 
 A landmark under an occluder becomes hidden (visibility 1): it is still where it was. The face keeps its box, and its
 attributes record ``occlusion`` (level, share covered, kinds, seed) and ``occlusion_mask`` (COCO run lengths, column by
-column, starting with what is free). What is finished is written down as it is made, so that a run that was interrupted
-goes on where it stopped (:mod:`vitruvian.data.occlusion.records`).
+column, starting with what is free). The picture's attributes say ``occlusion_degree`` (the level), ``occlusion_seed``
+and ``original`` (the picture that all its copies go back to). What is finished is written down as it is made, so that a
+run that was interrupted goes on where it stopped (:mod:`vitruvian.data.records`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import compress, count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +22,25 @@ from numpy.typing import NDArray
 from vitruvian.data.dataset import Annotation, Box, DataError, Dataset, Picture
 from vitruvian.data.derive.geometry import clip, extent
 from vitruvian.data.occlusion.occlude import LEVELS, Kind, Level, occlude
-from vitruvian.data.occlusion.records import Covered, Records, request_key
+from vitruvian.data.records import Records, request_key, save_png
 from vitruvian.images.read import ReadError, read_picture
 from vitruvian.taxonomy.landmarks import LANDMARK_PROTOCOLS
 
 SMALLEST_FACE = 24.0
 """Pixels of the shorter side of the landmark box; an occluder on a smaller face is a blot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """What was done to one annotation.
+
+    Attributes:
+        hidden: Keypoints, by index, that an occluder hides.
+        attributes: What the annotation says of it; empty for one that was not covered itself.
+    """
+
+    hidden: tuple[int, ...]
+    attributes: Mapping[str, Any]
 
 
 def face_roll(keypoints: NDArray[np.float32] | None) -> float:
@@ -101,7 +115,8 @@ def occlude_dataset(
             for picture, coverable in zip(dataset, chosen, strict=True):
                 if coverable:
                     covered = _covered(dataset, picture, label, level, kinds, folder / "images", seed, records)
-                    pictures.append(_relabelled(picture, covered, _written(level, picture), ids))
+                    copy = replace(picture, attributes=_copied(picture, level, seed))
+                    pictures.append(_relabelled(copy, covered, _written(level, picture), ids))
                 on_picture()
         result = replace(dataset, pictures=tuple(pictures), images_dir=folder / "images")
         result.save(folder / f"{level}.json")
@@ -139,7 +154,7 @@ def _covered(
         request = request_key(dataset.path(picture), label, level, seed, [kind.name for kind in kinds], faces)
         done = records.finished(name, request)
         if done is not None:
-            return done
+            return tuple(Covered(tuple(a["hidden"]), a["attributes"]) for a in done)
         pixels = read_picture(dataset.path(picture))
     except ReadError as error:
         raise DataError(str(error)) from None
@@ -167,9 +182,15 @@ def _covered(
             occlusion = {"level": level, "coverage": share, "kinds": list(used[place]), "seed": seed}
             attributes = {"occlusion": occlusion, "occlusion_mask": run_lengths(hidden)}
         covered.append(Covered(_under(annotation.keypoints, hidden), attributes))
-    _save(pixels, folder / name)
-    records.add(name, request, tuple(covered))
+    save_png(pixels, folder / name)
+    records.add(name, request, [asdict(c) for c in covered])
     return tuple(covered)
+
+
+def _copied(picture: Picture, level: Level, seed: int) -> dict[str, Any]:
+    """Attributes of the copy; of a copy of a copy, too, the original is the first."""
+    about = {"occlusion_degree": level, "occlusion_seed": seed}
+    return {"original": picture.file_name, **picture.attributes, **about}
 
 
 def _relabelled(picture: Picture, covered: Sequence[Covered], name: str, ids: Iterator[int]) -> Picture:
@@ -212,12 +233,3 @@ def run_lengths(mask: NDArray[np.bool_]) -> dict[str, list[int]]:
     edges = np.flatnonzero(np.diff(flat.astype(np.int8)))
     counts = np.diff(np.concatenate([[0], edges]))
     return {"size": [int(v) for v in mask.shape], "counts": [int(v) for v in counts]}
-
-
-def _save(pixels: NDArray[np.uint8], path: Path) -> None:
-    from PIL import Image
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    Image.fromarray(pixels).save(partial, "PNG")
-    os.replace(partial, path)

@@ -1,8 +1,7 @@
-"""What was covered, written down picture by picture, so that an interrupted run goes on where it stopped.
+"""Pictures that a run makes one by one, written down as they are made, so that one that stops goes on where it was.
 
-A line of ``LEVEL.records.jsonl`` is written once the picture is on disk. It counts for as long as the picture is the
-one that was written (its SHA-256) and was asked for in the same way: same seed, kinds and source. A line cut short by
-the interruption does not count.
+A line of the records file is written once its picture is on disk. It counts for as long as the picture is the one that
+was written (its SHA-256) and was asked for in the same way. A line cut short by the interruption does not count.
 """
 
 from __future__ import annotations
@@ -10,31 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Covered:
-    """What was done to one annotation.
-
-    Attributes:
-        hidden: Keypoints, by index, that an occluder hides.
-        attributes: What the annotation says of it; empty for one that was not covered itself.
-    """
-
-    hidden: tuple[int, ...]
-    attributes: Mapping[str, Any]
+import numpy as np
+from numpy.typing import NDArray
 
 
 class Records:
-    """The records of one level, as a context: read when opened, added to line by line.
+    """The records of one run, as a context: read when opened, added to line by line.
 
     Args:
-        file: ``LEVEL.records.jsonl``.
+        file: JSON lines.
         folder: Where the pictures go.
     """
 
@@ -61,22 +48,22 @@ class Records:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._file.close()
 
-    def finished(self, name: str, request: str) -> tuple[Covered, ...] | None:
-        """What was covered in the picture of that name; None where it must be done (again).
+    def finished(self, name: str, request: str) -> Any | None:
+        """What was noted of the picture of that name; None where it must be made (again).
 
         Args:
             name: Of the written picture.
-            request: Stands for all that the result depends on.
+            request: Stands for all that the result depends on (:func:`request_key`).
         """
         row = self._lines.get(name, {})
         if row.get("request") != request or row.get("sha256") != _digest(self._folder / name):
             return None
-        return tuple(Covered(tuple(a["hidden"]), a["attributes"]) for a in row["annotations"])
+        return row.get("content")
 
-    def add(self, name: str, request: str, covered: tuple[Covered, ...]) -> None:
-        """Write down a picture that is on disk."""
-        row = {"picture": name, "request": request, "sha256": _digest(self._folder / name)}
-        self._file.write(json.dumps(row | {"annotations": [asdict(c) for c in covered]}) + "\n")
+    def add(self, name: str, request: str, content: Any) -> None:
+        """Write down a picture that is on disk; ``content`` is anything but None that JSON can hold."""
+        row = {"picture": name, "request": request, "sha256": _digest(self._folder / name), "content": content}
+        self._file.write(json.dumps(row) + "\n")
         self._file.flush()
 
 
@@ -85,6 +72,16 @@ def request_key(source: Path, *about: object) -> str:
     state = os.stat(source)
     text = repr((*about, state.st_size, state.st_mtime_ns))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def save_png(pixels: NDArray[np.uint8], path: Path) -> None:
+    """Write ``(H, W, 3)`` RGB; the file appears whole or not at all."""
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    Image.fromarray(pixels).save(partial, "PNG")
+    os.replace(partial, path)
 
 
 def _digest(path: Path) -> str | None:

@@ -1,0 +1,160 @@
+"""The study of covered faces as one report: the occluded-face thesis's tables 4 to 13 on other data, and what it adds.
+
+Everything is computed from detections at a low threshold; nothing here runs a network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vitruvian.data.dataset import Dataset
+from vitruvian.finders.predict import not_found_by
+from vitruvian.metrics import Predictions, compare_at_precision, evaluate_boxes, pool
+from vitruvian.metrics.curves import curves
+from vitruvian.metrics.judging import judge
+from vitruvian.metrics.matching import match
+from vitruvian.metrics.recovered_faces import (
+    Passes,
+    RecoveredFacesResult,
+    evaluate_recovered,
+    fit_second_thresholds,
+    one_ranking,
+)
+from vitruvian.metrics.result import Cell, Result, Table
+
+FACE = "whole face"
+LEVELS = ("none", "easy", "medium", "hard")
+WANTED = 0.9
+FITTED = 0.92
+"""Precision of recovered faces asked for on the half that thresholds are fitted on, a little more than is wanted."""
+
+
+@dataclass(frozen=True, eq=False)
+class FaceSets:
+    """Detections of whole faces in several sets of pictures, at a low threshold.
+
+    Attributes:
+        truth: By name: ``none``, ``easy``, ``medium``, ``hard`` (covered faces, all seeds pooled) and further ones.
+        first: Of the first pass, by set.
+        second: Of each second look for itself, by its name and set.
+        others: Of further detectors, by their name and set.
+        threshold: Of the first pass.
+    """
+
+    truth: Mapping[str, Dataset]
+    first: Mapping[str, Predictions]
+    second: Mapping[str, Mapping[str, Predictions]]
+    others: Mapping[str, Mapping[str, Predictions]]
+    threshold: float
+
+    def passes(self) -> dict[str, Passes]:
+        """Both passes by set, the first at its threshold."""
+        result = {}
+        for name, truth in self.truth.items():
+            sure = self.first[name].above(self.threshold)
+            looks = {look: not_found_by(sure, found[name]) for look, found in self.second.items()}
+            result[name] = Passes(truth, sure, looks)
+        return result
+
+
+def detector_table(title: str, sets: FaceSets, detectors: Mapping[str, Mapping[str, Predictions]]) -> Table:
+    """Precision, recall and F1 at the highest F1 of a set, AP50 and AP, a row for each set and detector (tables 5 to 7,
+    10 and 12 of the thesis)."""
+    rows: list[tuple[Cell, ...]] = []
+    for set_name, truth in sets.truth.items():
+        faces = sum(a.label == FACE and not a.ignore for p in truth.pictures for a in p.annotations)
+        if not faces:
+            continue
+        for name, found in detectors.items():
+            result = evaluate_boxes(truth, found[set_name])[FACE]
+            best = curves(match(judge(truth, found[set_name], "partial"), ious=(0.5,)))
+            point = next(c for c in best if c.label == FACE).best_f1()
+            rows.append((set_name, name, faces, point.threshold, point.precision, point.recall, point.f1,
+                         result.ap50, result.ap))  # fmt: skip
+    columns = ("set", "detector", "faces", "threshold of the best F1", "precision", "recall", "F1", "AP50", "AP")
+    return Table(title, columns, tuple(rows))
+
+
+@dataclass(frozen=True)
+class RecoveryStudy(Result):
+    """What second looks recover, and what the same precision brings without them.
+
+    Attributes:
+        recovered: On the half of the photographs that no threshold was fitted on.
+        thresholds: Of each look, fitted on the other half.
+        equal: All ways at equal precision, over the covered faces of all levels.
+    """
+
+    recovered: RecoveredFacesResult
+    thresholds: Mapping[str, float | None]
+    equal: Result
+
+    def headline(self) -> Mapping[str, float]:
+        return {f"recovered by {row.name}, {row.set_name}": row.share.value for row in self.recovered.rows}
+
+    def tables(self) -> tuple[Table, ...]:
+        return (*self.recovered.tables(), *self.equal.tables())
+
+
+def recovery_study(
+    sets: FaceSets, fitted_on: Sequence[str] = (), alone: Sequence[str] = (), resamples: int = 1000
+) -> RecoveryStudy:
+    """Compare second looks with each other and with doing without.
+
+    Args:
+        sets: Detections.
+        fitted_on: Sets whose even half fits the thresholds; all of them by default.
+        alone: Detectors among ``sets.others`` that are compared at equal precision too.
+        resamples: Bootstrap draws of photographs.
+    """
+    passes = sets.passes()
+    chosen = fitted_on or tuple(passes)
+    thresholds = fit_second_thresholds({n: p.side(odd=False) for n, p in passes.items() if n in chosen}, FACE, FITTED)
+    other_half = {n: p.side(odd=True) for n, p in passes.items() if p.truth.pictures}
+    levels = [name for name in LEVELS if name in passes]
+    together = _together(other_half, levels)
+    recovered = evaluate_recovered({**other_half, "all levels": together}, FACE, thresholds, resamples)
+    ways: dict[str, Predictions] = {}
+    truth, lower = pool([(sets.truth[n], sets.first[n]) for n in levels])
+    ways["first pass, lower threshold"] = lower
+    everything = _together(passes, levels)
+    for look, found in everything.second.items():
+        ways[f"first pass, then {look}"] = one_ranking(everything.first, found)
+    ways["first pass at its threshold"] = everything.first
+    for name in alone:
+        ways[name] = pool([(sets.truth[n], sets.others[name][n]) for n in levels])[1]
+    equal = compare_at_precision(truth, ways, FACE, WANTED, resamples=resamples)
+    return RecoveryStudy("faces-second-look", "vitruvian", (), recovered, thresholds, equal)
+
+
+def _together(passes: Mapping[str, Passes], names: Sequence[str]) -> Passes:
+    looks = passes[names[0]].second
+    truth, first = pool([(passes[n].truth, passes[n].first) for n in names])
+    second = {look: pool([(passes[n].truth, passes[n].second[look]) for n in names])[1] for look in looks}
+    return Passes(truth, first, second)
+
+
+def recovered_examples(
+    passes: Passes, look: str, threshold: float, count: int, right: bool
+) -> list[tuple[int, np.ndarray, float]]:
+    """Pictures to look at: index of the picture, box and score of faces that a look recovered, or wrongly claims.
+
+    They are spread evenly over the scores, so that they are typical and not the best.
+    """
+    from vitruvian.metrics.second_look import second_look_curve
+
+    found = passes.second[look].above(threshold)
+    curve = second_look_curve(passes.truth, passes.first, found, FACE)
+    rows = np.flatnonzero(curve.right == right)
+    if len(rows) > count:
+        rows = rows[np.linspace(0, len(rows) - 1, count).round().astype(int)]
+    ids = np.array([picture.id for picture in passes.truth.pictures])
+    result = []
+    for row in rows:
+        picture = int(curve.picture[row])
+        mine = (found.image_ids == ids[picture]) & np.isclose(found.scores, curve.scores[row])
+        result.append((picture, found.boxes[mine][0], float(curve.scores[row])))
+    return result
