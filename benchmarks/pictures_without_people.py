@@ -1,6 +1,6 @@
 """False boxes a picture on pictures without people: as ``analyze`` reports them, and by the plain thresholds alone.
 
-    python benchmarks/pictures_without_people.py LABELS.json
+    python benchmarks/pictures_without_people.py LABELS.json [MODEL]
 
 LABELS is COCO json that is exhaustive for people; its pictures without any annotation are used.
 """
@@ -13,14 +13,15 @@ from collections import Counter
 from vitruvian import Analyzer
 from vitruvian.data.dataset import Dataset
 from vitruvian.scene.converters import detections
+from vitruvian.zoo import DEFAULT_MODEL
 
 
-def main(labels: str) -> None:
+def main(labels: str, model: str = DEFAULT_MODEL) -> None:
     """Print both counts, by label."""
     dataset = Dataset.load(labels)
     empty = [picture for picture in dataset.pictures if not picture.annotations]
-    analyzer = Analyzer()
-    plain = Analyzer(threshold=analyzer.detector.card.thresholds)  # one's own thresholds: no rule for lone parts
+    analyzer = Analyzer(model)
+    plain = Analyzer(model, threshold=analyzer.detector.card.thresholds)  # one's own thresholds: no rule for lone parts
     for name, finder in (("analyze", analyzer), ("plain thresholds", plain)):
         found = Counter(part.label for p in empty for part in detections(finder.analyze(dataset.path(p))))
         print(f"{name}: {found.total()} boxes on {len(empty)} pictures, {found.total() / len(empty):.2f} a picture")
@@ -28,6 +29,6 @@ def main(labels: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: pictures_without_people.py LABELS.json")
-    main(sys.argv[1])
+    if len(sys.argv) not in (2, 3):
+        sys.exit("usage: pictures_without_people.py LABELS.json [MODEL]")
+    main(*sys.argv[1:])

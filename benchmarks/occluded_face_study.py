@@ -1,0 +1,197 @@
+"""The study of covered faces, from recipes to report, by one command.
+
+    python benchmarks/occluded_face_study.py DATA --out study [--seeds 0,1,2,3,4] [--set schedule.pictures=2000]
+
+DATA holds faces68/, masks/, parts/, pascal/ and negatives/ (pictures that show nobody). Models are trained from
+recipes/ where the out folder does not have them yet (hours on two cores in all; a stopped run goes on), maps and
+covered pictures are made once, and the report is written to OUT/report.md and OUT/index.html.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from vitruvian.data.crop import OtherFaces, crop_dataset
+from vitruvian.data.dataset import Dataset
+from vitruvian.data.derive.facial import WHOLE_FACE, with_facial_parts
+from vitruvian.data.merge import rename_labels
+from vitruvian.data.occlusion.occlude import LEVELS, TRAIN_KINDS, VALIDATION_KINDS
+from vitruvian.data.occlusion.protocol import occlude_dataset
+from vitruvian.finders.detector import Detector
+from vitruvian.finders.faces import FaceModel, find_faces
+from vitruvian.finders.map_dataset import write_map_datasets
+from vitruvian.finders.map_pictures import MapMaker
+from vitruvian.finders.predict import predict_dataset, predict_faces
+from vitruvian.finders.recovery import SecondLook
+from vitruvian.metrics import Predictions, Table, evaluate_boxes, pool
+from vitruvian.reports.face_study import LEVELS as STUDY_LEVELS
+from vitruvian.reports.face_study import FaceSets, detector_table, recovery_study
+from vitruvian.reports.occluded_faces import OccludedFaces, prepare
+from vitruvian.taxonomy import FACIAL_PARTS
+from vitruvian.zoo import DEFAULT_MODEL, ModelFile, find_model, find_second_look
+
+RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+MAP_MODELS = tuple(f"second_pass_{m}_{k}" for m in ("gradcampp", "hirescam") for k in ("averaged", "stacked"))
+FIRST_MODELS = ("facial_parts", "whole_face")
+
+
+def tell(line: str) -> None:
+    """Progress, to standard error."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def trained(name: str, data: Path, runs: Path, overrides: Sequence[str]) -> ModelFile:
+    """The model of a recipe: taken where it is, else trained, and resumed where that was interrupted."""
+    from vitruvian.training.publish import publish
+    from vitruvian.training.recipe import load_recipe
+    from vitruvian.training.run import best_network, train
+
+    path = runs / name / f"{name}.onnx"
+    if not path.with_suffix(".json").is_file():
+        recipe = load_recipe(RECIPES / f"{name}.yaml", [f"data_dir={data}", *overrides])
+        tell(f"training {name}: {recipe.schedule.pictures} pictures")
+        train(recipe, runs / name, resume=True, cache=runs / "cache")
+        publish(best_network(runs / name)[1], recipe, runs / name, tell)
+    return find_model(path)
+
+
+def make_maps(data: Path, out: Path, detector: Detector) -> None:
+    """Maps of freshly covered training faces, of validation faces and of pictures without anybody."""
+    model = FaceModel(detector)
+    others = [OtherFaces(model.name, model.boxes)]
+    sets: dict[str, Dataset] = {}
+    for split, factor, kinds, levels in (("train", 3.0, TRAIN_KINDS, tuple(LEVELS)),
+                                         ("val", 2.0, VALIDATION_KINDS, ("none", "hard"))):  # fmt: skip
+        faces = with_facial_parts(Dataset.load(data / "faces68" / f"{split}.json", exhaustive="none"))
+        crops = crop_dataset(faces, WHOLE_FACE, out / f"{split}_crops", factor, others)
+        covered = occlude_dataset(crops, WHOLE_FACE, levels, kinds, out / f"{split}_covered")
+        sets |= {f"{split}/{level}": dataset for level, dataset in covered.items()}
+    sets["nobody"] = Dataset.load(data / "negatives" / "train.json", exhaustive="all")
+    for name, dataset in sets.items():
+        if not (out / name / "hirescam_stacked" / "maps.json").is_file():
+            tell(f"maps of {name}: {len(dataset)} pictures")
+            makers = {
+                out / name / f"{label}_{kind}": MapMaker(detector, method, kind, FACIAL_PARTS.names)
+                for method, label in (("hirescam", "hirescam"), ("gradcam++", "gradcampp"))
+                for kind in ("averaged", "stacked")
+            }
+            write_map_datasets(dataset, detector, makers)
+
+
+def study_sets(pictures: OccludedFaces, data: Path) -> dict[str, Dataset]:
+    """By name: each level with all its seeds, AFW's share of them, masks, and pictures without anybody."""
+    seeds = {seed for _, seed in pictures.covered}
+    sets: dict[str, Dataset] = {}
+    for level in STUDY_LEVELS:
+        mine = [dataset for (degree, _), dataset in pictures.covered.items() if degree == level]
+        sets[level] = pool([(dataset, Predictions.empty((WHOLE_FACE,))) for dataset in mine])[0]
+    together = pool([(sets[level], Predictions.empty((WHOLE_FACE,))) for level in STUDY_LEVELS])[0]
+    tell(f"{len(together)} covered crops of {len(seeds)} seeds")
+    sets["AFW, all levels"] = together.map(lambda picture: picture if picture.source == "afw" else None)
+    masks = pictures.masks
+    sets["masks"] = masks.map(lambda picture: replace(picture, exhaustive=frozenset(masks.labels)))
+    nobody = Dataset.load(data / "negatives" / "val.json", exhaustive="all")
+    sets["nobody"] = rename_labels(nobody, {label: None for label in nobody.labels if label != WHOLE_FACE})
+    return sets
+
+
+def facial_part_table(data: Path, models: Mapping[str, ModelFile]) -> Table:
+    """All classes of each model on faces68's validation pictures (table 4)."""
+    from vitruvian.training.recipe import SourceRecipe
+    from vitruvian.training.sources import load_source
+
+    source = SourceRecipe(json="faces68/val.json", derive="facial_parts", exhaustive="none")
+    truth = load_source(source, data)
+    rows = []
+    for name, model in models.items():
+        result = evaluate_boxes(truth, predict_dataset(Detector(model), truth))
+        rows += [(name, c.label, c.instances, c.ap50, c.ap) for c in result.classes if c.label in model.card.labels]
+    return Table("Facial parts on uncovered pictures", ("model", "class", "boxes", "AP50", "AP"), tuple(rows))
+
+
+def main() -> None:
+    """Train what is missing, measure, write the report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("study"))
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="first pass: name or path")
+    parser.add_argument("--second", help="its second look: path; by default the shipped one")
+    parser.add_argument("--seeds", default="0,1,2,3,4")
+    parser.add_argument("--set", action="append", default=[], help="change a key of every recipe that is trained")
+    parser.add_argument("--resamples", type=int, default=1000)
+    args = parser.parse_args()
+    data, out = args.data.resolve(), args.out.resolve()
+    runs = out / "runs"
+    first = find_model(args.model)
+    detector = Detector(first)
+    make_maps(data, out / "second_pass", detector)
+    readers: dict[str, ModelFile | None] = {}
+    shipped = find_model(args.second) if args.second else find_second_look(first.card)
+    if shipped is not None:
+        readers["second look"] = shipped
+    for name in MAP_MODELS:
+        readers[name.removeprefix("second_pass_").replace("_", ", ")] = trained(name, out, runs, args.set)
+    readers["map-free"] = None
+    singles = {name: trained(name, data, runs, args.set) for name in FIRST_MODELS}
+    seeds = [int(text) for text in args.seeds.split(",")]
+    pictures = prepare(data, out / "pictures", seeds, on_set=lambda name: tell(f"preparing {name}"))
+    sets = study_sets(pictures, data)
+    found: dict[str, dict[str, Predictions]] = {name: {} for name in (*readers, *singles)}
+    firsts: dict[str, Predictions] = {}
+    looks = {name: SecondLook(detector, model) for name, model in readers.items()}
+    finders = {name: FaceModel(Detector(model), threshold=0.01) for name, model in singles.items()}
+    for name, dataset in sets.items():
+        tell(f"looking at {name}: {len(dataset)} pictures")
+        firsts[name], seconds = predict_faces(detector, looks, dataset)
+        for look, faces in seconds.items():
+            found[look][name] = faces
+        for other, finder in finders.items():
+            found[other][name] = find_faces(finder, dataset)
+    everything = FaceSets(
+        sets, firsts, {n: found[n] for n in readers}, {n: found[n] for n in singles}, first.card.thresholds[WHOLE_FACE]
+    )
+    write_report(out, data, first, everything, singles, args.resamples)
+
+
+def write_report(
+    out: Path, data: Path, first: ModelFile, sets: FaceSets, singles: Mapping[str, ModelFile], resamples: int
+) -> None:
+    """``report.md`` and ``index.html``, with pictures of recovered faces."""
+    from study_pictures import recovered_sheets
+
+    from vitruvian.metrics.curves import curves
+    from vitruvian.metrics.judging import judge
+    from vitruvian.metrics.matching import match
+    from vitruvian.reports.page import Figure, Section, result_section, write_page
+    from vitruvian.reports.plots import f1_confidence
+
+    study = recovery_study(sets, alone=list(singles), resamples=resamples)
+    tables = [
+        facial_part_table(data, {first.card.name: first, **singles}),
+        detector_table("Detectors of the whole face", sets, {first.card.name: sets.first, **sets.others}),
+        detector_table("Map readers as detectors of their own", sets, sets.second),
+    ]
+    shown = [level for level in STUDY_LEVELS if level in sets.truth]
+    by_level = []
+    for level in shown:
+        [curve] = curves(match(judge(sets.truth[level], sets.first[level], "partial"), ious=(0.5,)))
+        by_level.append(replace(curve, label=level))
+    figures = [replace(f1_confidence(by_level), caption="F1 and confidence of the first pass, by level of occlusion.")]
+    sheets: list[Figure] = recovered_sheets(sets, study.thresholds)
+    text = ["# Covered faces: first pass, second look", ""]
+    text += [table.markdown() + "\n" for table in (*tables, *study.tables())]
+    (out / "report.md").write_text("\n".join(text), encoding="utf-8")
+    sections = [
+        Section("First pass and map readers", tables=tuple(tables), figures=tuple(figures)),
+        result_section("Second looks", study, sheets),
+    ]
+    write_page(out, "Covered faces", "First pass, second look, and doing without.", [], sections)
+    print(study)
+
+
+if __name__ == "__main__":
+    main()
