@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from training_builders import drawn_recipe
+from training_builders import drawn_recipe, drawn_set
 
 from vitruvian.data.dataset import DataError
 from vitruvian.training.cache import PictureCache
@@ -113,3 +114,31 @@ def test_renamed_labels_are_exhaustive_only_where_all_of_them_are(tmp_path: Path
         load_source(SourceRecipe(json="drawn.json", rename={"circle": "thing"}), tmp_path)
     with pytest.raises(DataError, match="no class has keypoints"):
         load_source(SourceRecipe(json="drawn.json", derive="facial_parts"), tmp_path)
+
+
+def test_pictures_are_chosen_by_source_and_attribute(tmp_path: Path) -> None:
+    path = drawn_set(tmp_path)
+    raw = json.loads(path.read_text())
+    for row in raw["images"]:
+        row["camera"] = row["id"] % 3
+    path.write_text(json.dumps(raw))
+
+    def ids(where: dict[str, list[str]]) -> list[int]:
+        return [p.id for p in load_source(SourceRecipe(json="drawn.json", where=where), tmp_path).pictures]
+
+    assert ids({}) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert ids({"source": ["even"]}) == [2, 4, 6, 8]
+    assert ids({"source": ["odd", "even"]}) == ids({})
+    assert ids({"source": ["even"], "camera": ["0", "1"]}) == [4, 6]
+    with pytest.raises(DataError, match="no picture's source is 'eve'; there is even, odd"):
+        ids({"source": ["eve"]})
+    with pytest.raises(DataError, match="no picture's lens is '1'; there is nothing"):
+        ids({"lens": ["1"]})
+
+
+def test_pictures_may_lie_elsewhere(tmp_path: Path) -> None:
+    path = drawn_set(tmp_path)
+    (tmp_path / "labels").mkdir()
+    path.rename(tmp_path / "labels" / "drawn.json")
+    dataset = load_source(SourceRecipe(json="labels/drawn.json", images="images"), tmp_path)
+    assert dataset.path(dataset.pictures[0]).is_file()

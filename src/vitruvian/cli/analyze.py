@@ -1,4 +1,4 @@
-"""``vitruvian analyze``: pictures in, scenes and overlays out."""
+"""``vitruvian analyze``: pictures and videos in, scenes and overlays out."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 @guarded
 def analyze(
-    paths: Annotated[list[str], typer.Argument(help="Pictures, folders or patterns such as 'photos/*.jpg'.")],
+    paths: Annotated[list[str], typer.Argument(help="Pictures, videos, folders or patterns such as 'photos/*.jpg'.")],
     out: Annotated[
         Path | None, typer.Option(help="Folder for results; without it JSON lines go to standard output.")
     ] = None,
@@ -48,9 +48,19 @@ def analyze(
     device: Annotated[str, typer.Option(help="cpu, cuda, coreml or auto.")] = "cpu",
     size: Annotated[int, typer.Option(min=0, help="Long side of the network's input; 0 takes the model's.")] = 0,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 takes all.")] = 0,
+    recover: Annotated[
+        bool, typer.Option("--recover/--no-recover", help="Look again, in the activation maps, for missed faces.")
+    ] = False,
+    every: Annotated[int, typer.Option(min=1, help="Of a video, look at each so-manieth frame.")] = 1,
+    one_face: Annotated[
+        bool, typer.Option("--one-face", help="Of a video, keep one face a frame: that of the surest track.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Do pictures again whose result exists.")] = False,
 ) -> None:
-    """Find every part of the people in pictures.
+    """Find every part of the people in pictures and videos.
+
+    A video gives one file of JSON lines, a scene a frame, in which faces and people have the numbers of their tracks;
+    faces that are lost are looked for again near where they were.
 
     A result appears whole or not at all, and pictures that have one are skipped, so a stopped run goes on where it
     was. Pictures that fail are named on standard error, the rest goes on, and the exit code is then 1.
@@ -58,18 +68,23 @@ def analyze(
     from vitruvian.cli.outputs import SUFFIXES, Outputs
     from vitruvian.finders import Analyzer
     from vitruvian.images import find_pictures, output_conflicts
+    from vitruvian.images.discover import PICTURE_SUFFIXES
+    from vitruvian.images.video import VIDEO_SUFFIXES
 
     if draw and out is None:
         raise typer.BadParameter("--draw needs --out, a folder for the overlays")
     if format is not Format.json and out is None:
         raise typer.BadParameter(f"--format {format.value} needs --out, a folder for the results")
-    found = find_pictures(paths)
+    found = find_pictures(paths, PICTURE_SUFFIXES | VIDEO_SUFFIXES)
     failures = len(found.errors)
     for error in found.errors:
         fail(error)
     wanted = None if labels is None else [name.strip() for name in labels.split(",") if name.strip()]
-    analyzer = Analyzer(model, threshold, wanted, device, size, threads)
-    pictures = found.pictures
+    analyzer = Analyzer(model, threshold, wanted, device, size, threads, recover=recover)
+    videos = tuple(file for file in found.pictures if file.path.suffix.lower() in VIDEO_SUFFIXES)
+    pictures = tuple(file for file in found.pictures if file not in videos)
+    if videos:
+        failures += _videos(analyzer, videos, out, format, draw, every, one_face, overwrite)
     if out is None:
         failures += _to_stdout(analyzer, pictures)
     else:
@@ -79,9 +94,37 @@ def analyze(
         clashing = {path for conflict in conflicts for path in conflict.paths}
         failures += len(clashing)
         pictures = tuple(picture for picture in pictures if picture.path not in clashing)
-        failures += _to_folder(analyzer, Outputs(out, format.value, draw, analyzer.detector.names, pictures), overwrite)
+        if pictures or not videos:
+            outputs = Outputs(out, format.value, draw, analyzer.detector.names, pictures)
+            failures += _to_folder(analyzer, outputs, overwrite)
     if failures:
         raise typer.Exit(1)
+
+
+def _videos(
+    analyzer: Analyzer,
+    videos: Sequence[PictureFile],
+    out: Path | None,
+    format: Format,
+    draw: bool,
+    every: int,
+    one_face: bool,
+    overwrite: bool,
+) -> int:
+    from vitruvian.cli.video import FORMATS, SCENES, VideoRun, analyze_videos
+    from vitruvian.finders.video import VideoOptions
+    from vitruvian.images import output_conflicts
+
+    if format.value not in FORMATS:
+        fail(f"{videos[0].path}: --format {format.value} has no place for a video's times and tracks; take json or csv")
+        return len(videos)
+    conflicts = output_conflicts(videos, SCENES) if out is not None else ()
+    for conflict in conflicts:
+        fail(str(conflict))
+    clashing = {path for conflict in conflicts for path in conflict.paths}
+    chosen = [video for video in videos if video.path not in clashing]
+    run = VideoRun(analyzer, VideoOptions(one_face), every, out, format.value, draw, overwrite)
+    return len(clashing) + analyze_videos(run, chosen)
 
 
 def _to_stdout(analyzer: Analyzer, pictures: Sequence[PictureFile]) -> int:

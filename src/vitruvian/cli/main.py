@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from vitruvian import __version__
-from vitruvian.cli import analyze, benchmark, calibrate, compare, data, evaluate, models, train
+from vitruvian.cli import (
+    adapt,
+    analyze,
+    benchmark,
+    calibrate,
+    compare,
+    data,
+    evaluate,
+    explain,
+    maps,
+    models,
+    train,
+    tune,
+)
 
 app = typer.Typer(
     name="vitruvian",
@@ -33,5 +46,5 @@ def _main(
 ) -> None: ...
 
 
-for _verb in (analyze, models, evaluate, calibrate, compare, benchmark, train, data):
+for _verb in (analyze, models, maps, explain, evaluate, calibrate, compare, benchmark, train, tune, adapt, data):
     _verb.register(app)

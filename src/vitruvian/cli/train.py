@@ -56,6 +56,7 @@ def export(
 
 def _publish(run: Path, out: Path, recipe: Path | None = None, overrides: list[str] | tuple[str, ...] = ()) -> None:
     from vitruvian.training.publish import publish
+    from vitruvian.training.publish_second_look import publish_second_look
     from vitruvian.training.recipe import load_recipe
     from vitruvian.training.run import best_network
     from vitruvian.zoo.page import card_text
@@ -64,6 +65,13 @@ def _publish(run: Path, out: Path, recipe: Path | None = None, overrides: list[s
     said = load_recipe(recipe or run / "recipe.yaml", overrides)
     if said.model != recorded.model:
         raise typer.BadParameter(f"{recipe} describes another network than the run's")
-    model = publish(net, said, out, lambda line: typer.echo(line, err=True))
+
+    def tell(line: str) -> None:
+        typer.echo(line, err=True)
+
+    if said.model.maps is None:
+        model = publish(net, said, out, tell)
+    else:
+        model = publish_second_look(net, said, out, run / "covered", tell)
     typer.echo(card_text(model.card))
     typer.echo(f"model: {model.path}", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,15 +15,14 @@ from vitruvian.finders.assign import assign
 from vitruvian.finders.detections import Detections
 from vitruvian.finders.detector import Detector
 from vitruvian.finders.errors import LabelError
+from vitruvian.finders.map_readers import WHOLE_FACE
+from vitruvian.finders.recovery import SecondLook, known_faces
 from vitruvian.images import Limits, read_reduced
-from vitruvian.scene import Box, Face, Part, Scene
-from vitruvian.zoo import DEFAULT_MODEL, find_model
+from vitruvian.scene import Box, Evidence, Face, Part, Scene
+from vitruvian.zoo import DEFAULT_MODEL, find_model, find_second_look
 
 if TYPE_CHECKING:
     from PIL import Image
-
-WHOLE_FACE = "whole face"
-"""The label that makes :attr:`Scene.faces`."""
 
 
 class Analyzer:
@@ -36,6 +36,8 @@ class Analyzer:
         size: Long side of the network's input; 0 takes the model's own.
         threads: CPU threads; 0 leaves the choice to onnxruntime.
         limits: Largest file and picture to accept.
+        recover: Look again, in the activation maps, for faces that the first pass is not sure of
+            (:mod:`vitruvian.finders.recovery`); they say so in ``found_by`` and name their evidence.
 
     Raises:
         ModelError, DeviceError: when the model cannot be loaded.
@@ -57,8 +59,12 @@ class Analyzer:
         size: int = 0,
         threads: int = 0,
         limits: Limits = Limits(),
+        recover: bool = False,
     ) -> None:
         self.detector = Detector(find_model(model), device, threads, size)
+        self.second_look: SecondLook | None = None
+        if recover:
+            self.second_look = SecondLook(self.detector, find_second_look(self.detector.card), threads)
         known = self.detector.names
         wanted = threshold if isinstance(threshold, Mapping) else {}
         for label in (*(labels or ()), *wanted):
@@ -73,8 +79,6 @@ class Analyzer:
             self.thresholds = {**self.detector.card.thresholds, **wanted}
         else:
             self.thresholds = threshold
-        # A threshold of the user's own is taken at its word, for lone parts too.
-        self.lone = {} if threshold is not None else self.detector.card.lone_thresholds
         self.labels = frozenset(labels) if labels is not None else frozenset(known)
         self.limits = limits
 
@@ -90,51 +94,92 @@ class Analyzer:
         Raises:
             ReadError: when it cannot be read.
         """
+        return self.only(self.look(picture, name)[0])
+
+    def look(
+        self,
+        picture: str | os.PathLike[str] | bytes | NDArray[Any] | Image.Image,
+        name: str | None = None,
+        faintest: float = 1.0,
+    ) -> tuple[Scene, tuple[Face, ...]]:
+        """:meth:`analyze` for those who know more than one picture tells, as a video does.
+
+        Args:
+            picture, name: As for :meth:`analyze`.
+            faintest: Lowest score of the faint faces.
+
+        Returns:
+            The scene with all labels (:meth:`only` leaves those asked for), and whole faces below their threshold.
+
+        Raises:
+            ReadError: when the picture cannot be read.
+        """
         pixels, width, height = read_reduced(picture, self.detector.size, self.limits)
         if name is None and isinstance(picture, str | os.PathLike):
             name = os.fspath(picture)
-        found = self.detector.detect(pixels, width, height, self.thresholds)
-        return self.scene(found, width, height, name)
+        least = self.face_threshold
+        thresholds = self.thresholds
+        if faintest < least:
+            limits = thresholds if isinstance(thresholds, Mapping) else dict.fromkeys(self.detector.names, thresholds)
+            thresholds = {**limits, WHOLE_FACE: faintest}
+        found, recovered = self._passes(pixels, width, height, thresholds)
+        faint = np.asarray([found.names[label] == WHOLE_FACE for label in found.labels], dtype=bool)
+        faint &= found.scores < least
+        faces = tuple(
+            Face(_box(box), float(score)) for box, score in zip(found[faint].boxes, found[faint].scores, strict=True)
+        )
+        return self.whole_scene(found[~faint], width, height, name, recovered), faces
 
-    def _believed(self, parts: Sequence[Part], faces: Sequence[Face]) -> list[Part]:
-        """Parts with another kind of part of the same person beside them, and lone ones that are sure enough.
-
-        A leg that is one brings its person along; where nothing else of anybody is in view it is more often a chair's.
-        """
-        kinds: dict[int, set[str]] = {}
-        for person, label in [(p.person, p.label) for p in parts] + [(f.person, WHOLE_FACE) for f in faces]:
-            if person is not None:
-                kinds.setdefault(person, set()).add(label)
-        return [
-            part
-            for part in parts
-            if (part.person is not None and len(kinds[part.person]) > 1) or part.score >= self.lone.get(part.label, 0.0)
+    def _passes(
+        self, pixels: NDArray[np.uint8], width: int, height: int, thresholds: float | Mapping[str, float]
+    ) -> tuple[Detections, list[Face]]:
+        """What the first pass finds, and the faces that only the second look does."""
+        if self.second_look is None:
+            return self.detector.detect(pixels, width, height, thresholds), []
+        letterbox = self.detector.letterbox(width, height)
+        canvas = letterbox.apply(pixels, self.detector.card.preprocessing.pad_value)
+        output = self.detector.run_with_maps(self.detector.prepare(canvas))
+        found = self.detector.decoded(output.scores[0], output.boxes[0], letterbox, thresholds)
+        sure = known_faces(found[found.scores >= self.face_threshold])
+        again = self.second_look(output, letterbox, letterbox.boxes_to_letterbox(sure))
+        edges = np.asarray([width, height] * 2, dtype=np.float32)
+        boxes = np.clip(letterbox.boxes_to_original(again.boxes), 0, edges)
+        return found, [
+            Face(_box(box), float(score), found_by="recovery", evidence=Evidence("activation maps", parts))
+            for box, score, parts in zip(boxes, again.scores, again.evidence, strict=True)
         ]
 
+    @property
+    def face_threshold(self) -> float:
+        """Score from which a whole face is reported."""
+        if isinstance(self.thresholds, Mapping):
+            return self.thresholds.get(WHOLE_FACE, 1.0)
+        return self.thresholds
+
     def scene(self, found: Detections, width: int, height: int, name: str | None = None) -> Scene:
-        """Detections as a scene: faces, parts, people, and whose is what."""
+        """Detections as a scene: faces, parts, people, and whose is what; of the labels asked for."""
+        return self.only(self.whole_scene(found, width, height, name))
+
+    def only(self, scene: Scene) -> Scene:
+        """The scene without the labels that were not asked for; people stay."""
+        return replace(
+            scene,
+            parts=tuple(part for part in scene.parts if part.label in self.labels),
+            faces=tuple(_only(face, self.labels) for face in scene.faces) if WHOLE_FACE in self.labels else (),
+        )
+
+    def whole_scene(
+        self, found: Detections, width: int, height: int, name: str | None = None, recovered: Sequence[Face] = ()
+    ) -> Scene:
+        """:meth:`scene` with all labels, and with faces that a second look recovered."""
         rows = [
             (found.names[label], _box(box), float(score))
             for box, score, label in zip(found.boxes, found.scores, found.labels, strict=True)
         ]
-        faces = [Face(box, score) for label, box, score in rows if label == WHOLE_FACE]
+        faces = [Face(box, score) for label, box, score in rows if label == WHOLE_FACE] + list(recovered)
         parts = [Part(label, box, score) for label, box, score in rows if label != WHOLE_FACE]
         given_parts, given_faces, people = assign(parts, faces, width, height)
-        believed = self._believed(given_parts, given_faces)
-        if len(believed) < len(given_parts):
-            given_parts, given_faces, people = assign([*believed, *_all(given_faces)], faces, width, height)
-        return Scene(
-            name,
-            width,
-            height,
-            tuple(part for part in given_parts if part.label in self.labels),
-            tuple(_only(face, self.labels) for face in given_faces) if WHOLE_FACE in self.labels else (),
-            people,
-        )
-
-
-def _all(faces: Sequence[Face]) -> list[Part]:
-    return [part for face in faces for part in face.parts]
+        return Scene(name, width, height, given_parts, given_faces, people)
 
 
 def _box(box: NDArray[np.float32]) -> Box:
@@ -144,6 +189,4 @@ def _box(box: NDArray[np.float32]) -> Box:
 
 
 def _only(face: Face, labels: Collection[str]) -> Face:
-    from dataclasses import replace
-
     return replace(face, parts=tuple(part for part in face.parts if part.label in labels))

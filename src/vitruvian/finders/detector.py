@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,28 @@ from vitruvian.images import Letterbox
 from vitruvian.zoo import ModelError, ModelFile
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "coreml": "CoreMLExecutionProvider"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutputWithMaps:
+    """Dense predictions of a batch with the class activation maps that they came from.
+
+    A map of class c and level s belongs to the sum of the class's logits over that level's locations; it is signed:
+    before ReLU, normalisation and resizing (:mod:`vitruvian.networks.activation_maps`).
+
+    Attributes:
+        scores: ``(B, N, C)`` in 0..1; locations level by level, each in row order.
+        boxes: ``(B, N, C, 4)`` ``xyxy`` in pixels of the input.
+        strides: Pixels between neighbouring locations, one a level, finest first.
+        hirescam: ``(B, C, H / s, W / s)`` float32 for each stride s.
+        gradcampp: The same of Grad-CAM++.
+    """
+
+    scores: NDArray[np.float32]
+    boxes: NDArray[np.float32]
+    strides: tuple[int, ...]
+    hirescam: tuple[NDArray[np.float32], ...]
+    gradcampp: tuple[NDArray[np.float32], ...]
 
 
 class Detector:
@@ -45,6 +68,12 @@ class Detector:
                 f"{model.path}: onnxruntime cannot load it: {' '.join(str(error).split())[:200]}"
             ) from error
         self._input = self._session.get_inputs()[0].name
+        outputs = [output.name for output in self._session.get_outputs()]
+        self.map_strides = tuple(sorted(int(n.rpartition("_")[2]) for n in outputs if n.startswith("hirescam_")))
+        """Strides of the levels that the file gives activation maps of; empty for a file without."""
+        # Without this onnxruntime computes every output of the graph, asked for or not.
+        self._only_asked = ort.RunOptions()
+        self._only_asked.only_execute_path_to_fetches = True
 
     @staticmethod
     def prepare(canvas: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -62,8 +91,27 @@ class Detector:
         Returns:
             ``(B, N, labels)`` scores and ``(B, N, labels, 4)`` ``xyxy`` boxes in pixels of the input.
         """
-        scores, boxes = self._session.run(None, {self._input: images})
+        scores, boxes = self._session.run(["scores", "boxes"], {self._input: images}, self._only_asked)
         return scores, boxes
+
+    def run_with_maps(self, images: NDArray[np.float32]) -> OutputWithMaps:
+        """The network with its class activation maps, in the same pass.
+
+        Args:
+            images: As for :meth:`run`.
+
+        Raises:
+            ModelError: when the file gives no maps.
+        """
+        if not self.map_strides:
+            raise ModelError(
+                f"model {self.card.name!r} gives no activation maps: its file was written before they were part of it; "
+                "export it again"
+            )
+        levels = [f"{method}_{stride}" for method in ("hirescam", "gradcampp") for stride in self.map_strides]
+        scores, boxes, *maps = self._session.run(["scores", "boxes", *levels], {self._input: images})
+        count = len(self.map_strides)
+        return OutputWithMaps(scores, boxes, self.map_strides, tuple(maps[:count]), tuple(maps[count:]))
 
     def detect(
         self,
@@ -71,6 +119,7 @@ class Detector:
         width: int | None = None,
         height: int | None = None,
         thresholds: float | Mapping[str, float] | None = None,
+        size: int = 0,
     ) -> Detections:
         """Find parts in one picture.
 
@@ -78,23 +127,46 @@ class Detector:
             picture: ``(H, W, C)`` uint8, C as the model has it (3: RGB).
             width, height: Size of the original where ``picture`` is a reduced copy; boxes are in its pixels.
             thresholds: Lowest score, one for all labels or one a label; None takes the card's.
+            size: Long side of the network's input for this picture; 0 takes the detector's.
 
         Returns:
             Boxes clipped to the picture, best score first.
         """
+        if picture.shape[2] != self.card.architecture.in_channels:
+            wanted = f"{self.card.architecture.in_channels} channels ({self.card.preprocessing.channels})"
+            raise ModelError(f"model {self.card.name!r} reads {wanted}, the picture has {picture.shape[2]}")
         width, height = width or picture.shape[1], height or picture.shape[0]
-        letterbox = Letterbox.fit(width, height, self.size, self.card.preprocessing.stride)
+        letterbox = self.letterbox(width, height, size)
         scores, boxes = self.run(self.prepare(letterbox.apply(picture, self.card.preprocessing.pad_value)))
+        return self.decoded(scores[0], boxes[0], letterbox, thresholds)
+
+    def letterbox(self, width: int, height: int, size: int = 0) -> Letterbox:
+        """How a picture of that size is fitted into the network's input; ``size`` as for :meth:`detect`."""
+        return Letterbox.fit(width, height, size or self.size, self.card.preprocessing.stride)
+
+    def decoded(
+        self,
+        scores: NDArray[np.float32],
+        boxes: NDArray[np.float32],
+        letterbox: Letterbox,
+        thresholds: float | Mapping[str, float] | None = None,
+    ) -> Detections:
+        """Dense predictions of one letterboxed picture as detections in it; see :meth:`detect`."""
         chosen = self.card.thresholds if thresholds is None else thresholds
         limits: float | NDArray[np.float32]
         if isinstance(chosen, Mapping):
             limits = np.asarray([chosen.get(name, 0.5) for name in self.names], dtype=np.float32)
         else:
             limits = chosen
-        found = decode(scores[0], boxes[0], self.names, limits, self.card.nms_iou)
-        restored = letterbox.boxes_to_original(found.boxes)
-        edges = np.asarray([width, height, width, height], dtype=np.float32)
-        return Detections(np.clip(restored, 0, edges), found.scores, found.labels, found.names)
+        found = decode(scores, boxes, self.names, limits, self.card.nms_iou)
+        return restored(found, letterbox)
+
+
+def restored(found: Detections, letterbox: Letterbox) -> Detections:
+    """Detections in the pixels of the picture that was letterboxed, clipped to it."""
+    edges = np.asarray([letterbox.width, letterbox.height] * 2, dtype=np.float32)
+    boxes = np.clip(letterbox.boxes_to_original(found.boxes), 0, edges)
+    return Detections(boxes, found.scores, found.labels, found.names)
 
 
 def _providers(device: str) -> list[str]:

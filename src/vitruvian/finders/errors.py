@@ -7,3 +7,7 @@ class DeviceError(ValueError):
 
 class LabelError(ValueError):
     """A label that the model does not have; one line that names the nearest one."""
+
+
+class TrackingError(ValueError):
+    """Tracks were asked for without what makes them."""

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vitruvian.data.dataset import Dataset
 from vitruvian.finders.detector import Detector
-from vitruvian.images import read_reduced
+from vitruvian.finders.map_dataset import check_reads
+from vitruvian.finders.map_readers import WHOLE_FACE
+from vitruvian.finders.recovery import SecondLook, found_again
+from vitruvian.images import read_planes, read_reduced
 from vitruvian.metrics import Predictions
 from vitruvian.zoo import find_model
+
+_Row = tuple[int, NDArray[np.float32], NDArray[np.float32]]
+"""A picture's id, and the boxes and scores of its faces."""
 
 
 def predict_dataset(
@@ -24,17 +31,25 @@ def predict_dataset(
 
     Args:
         model: Name or path of a model, or a loaded detector.
-        dataset: Its labels are not looked at.
+        dataset: Its labels are not looked at. For a model that reads activation maps it holds such maps.
         threshold: Lowest score kept.
         progress: Called with the number of pictures done.
 
     Raises:
         ReadError: when a picture cannot be read.
+        ModelError: when the data set holds pictures and the model reads maps, or other maps, or the reverse.
     """
     detector = model if isinstance(model, Detector) else Detector(find_model(model))
+    check_reads(detector.card.reads, dataset)
+    reads = detector.card.reads
+    maps = None if reads is None or reads.picture is None else reads.channels
     ids, boxes, scores, labels = [], [], [], []
     for done, picture in enumerate(dataset.pictures, start=1):
-        pixels, width, height = read_reduced(dataset.path(picture), detector.size)
+        if maps is None:
+            pixels, width, height = read_reduced(dataset.path(picture), detector.size)
+        else:
+            pixels = read_planes(dataset.path(picture), maps)
+            height, width = pixels.shape[:2]
         found = detector.detect(pixels, width, height, threshold)
         ids.append(np.full(len(found), picture.id, dtype=np.int64))
         boxes.append(found.boxes)
@@ -47,3 +62,61 @@ def predict_dataset(
     return Predictions(
         np.concatenate(ids), np.concatenate(boxes), np.concatenate(scores), np.concatenate(labels), detector.names
     )
+
+
+def predict_faces(
+    first: Detector,
+    second: Mapping[str, SecondLook],
+    dataset: Dataset,
+    threshold: float = 0.01,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[Predictions, dict[str, Predictions]]:
+    """Whole faces of a detector and of second looks at its maps, each for itself, at a low threshold.
+
+    Args:
+        first: The detector; each picture goes through it once.
+        second: Looks at its maps, by name.
+        dataset: Its labels are not looked at.
+        threshold: Lowest score kept.
+        progress: Called with the number of pictures done.
+
+    Returns:
+        Faces of the first pass, and of each look, also those that the first pass has found; :func:`not_found_by` takes
+        them away.
+
+    Raises:
+        ReadError: when a picture cannot be read.
+    """
+    limit = {name: threshold if name == WHOLE_FACE else 2.0 for name in first.names}
+    nothing = np.zeros((0, 4), dtype=np.float32)
+    rows: dict[str | None, list[_Row]] = {None: [], **{name: [] for name in second}}
+    for done, picture in enumerate(dataset.pictures, start=1):
+        pixels, width, height = read_reduced(dataset.path(picture), first.size)
+        letterbox = first.letterbox(width, height)
+        canvas = letterbox.apply(pixels, first.card.preprocessing.pad_value)
+        output = first.run_with_maps(first.prepare(canvas))
+        found = first.decoded(output.scores[0], output.boxes[0], letterbox, limit)
+        rows[None].append((picture.id, found.boxes, found.scores))
+        for name, look in second.items():
+            again = look(output, letterbox, nothing, threshold)
+            rows[name].append((picture.id, letterbox.boxes_to_original(again.boxes), again.scores))
+        if progress is not None:
+            progress(done)
+    return _faces(rows[None]), {name: _faces(rows[name]) for name in second}
+
+
+def not_found_by(first: Predictions, second: Predictions) -> Predictions:
+    """The faces of a second look that none of the first pass's faces is; both of the label ``whole face`` alone."""
+    keep = np.ones(len(second), dtype=bool)
+    for row, (picture, box) in enumerate(zip(second.image_ids, second.boxes, strict=True)):
+        known = first.boxes[first.image_ids == picture].astype(np.float32)
+        keep[row] = not found_again(box.astype(np.float32), known)
+    return second[keep]
+
+
+def _faces(rows: list[_Row]) -> Predictions:
+    if not rows:
+        return Predictions.empty((WHOLE_FACE,))
+    ids = np.concatenate([np.full(len(scores), picture, dtype=np.int64) for picture, _, scores in rows])
+    boxes, scores = (np.concatenate([row[i] for row in rows]) for i in (1, 2))
+    return Predictions(ids, boxes, scores, np.zeros(len(ids), dtype=np.int64), (WHOLE_FACE,))

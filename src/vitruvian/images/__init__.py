@@ -6,6 +6,7 @@ from pathlib import Path
 from vitruvian.images.discover import Discovery, OutputConflict, PictureFile, find_pictures, output_conflicts
 from vitruvian.images.draw import draw_scene
 from vitruvian.images.letterbox import PAD_VALUE, Crop, Letterbox
+from vitruvian.images.planes import read_planes, write_planes
 from vitruvian.images.read import Limits, ReadError, read_picture, read_reduced
 from vitruvian.images.resize import resize
 
@@ -22,9 +23,11 @@ __all__ = [
     "find_pictures",
     "output_conflicts",
     "read_picture",
+    "read_planes",
     "read_reduced",
     "resize",
     "sample_picture",
+    "write_planes",
 ]
 
 

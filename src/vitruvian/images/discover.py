@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -64,8 +64,8 @@ class OutputConflict:
         return f"{' and '.join(map(str, self.paths))}: would be written to the same {self.output}"
 
 
-def find_pictures(paths: Iterable[str | os.PathLike[str]]) -> Discovery:
-    """Expand files, folders and patterns.
+def find_pictures(paths: Iterable[str | os.PathLike[str]], suffixes: Collection[str] = PICTURE_SUFFIXES) -> Discovery:
+    """Expand files, folders and patterns; what has one of ``suffixes`` (lower case) counts in folders and patterns.
 
     Folders are searched with their subfolders, links to folders are not followed, and hidden names are skipped. In
     patterns ``*``, ``?``, ``[...]`` and ``**`` (any depth) are known; a name that exists is taken literally. A file
@@ -74,7 +74,7 @@ def find_pictures(paths: Iterable[str | os.PathLike[str]]) -> Discovery:
     pictures: dict[str, PictureFile] = {}
     errors: list[str] = []
     for argument in paths:
-        for found in _expand(os.fspath(argument), errors):
+        for found in _expand(os.fspath(argument), suffixes, errors):
             pictures.setdefault(os.path.realpath(found.path), found)
     return Discovery(tuple(pictures.values()), tuple(errors))
 
@@ -87,12 +87,12 @@ def output_conflicts(pictures: Iterable[PictureFile], suffix: str = ".json") -> 
     return tuple(OutputConflict(output, tuple(paths)) for output, paths in by_output.items() if len(paths) > 1)
 
 
-def _expand(argument: str, errors: list[str]) -> Iterator[PictureFile]:
+def _expand(argument: str, suffixes: Collection[str], errors: list[str]) -> Iterator[PictureFile]:
     if "\0" in argument or not argument:
         errors.append(f"{argument!r}: not a path")
     elif os.path.isdir(argument):
         before = len(errors)
-        found = list(_walk(Path(argument), Path(argument), errors))
+        found = list(_walk(Path(argument), Path(argument), suffixes, errors))
         if not found and len(errors) == before:
             errors.append(f"{argument}: no pictures in this folder")
         yield from found
@@ -100,7 +100,7 @@ def _expand(argument: str, errors: list[str]) -> Iterator[PictureFile]:
         path = Path(argument)
         yield PictureFile(path, PurePosixPath(path.name))
     elif glob.has_magic(argument):
-        found = list(_match(argument, errors))
+        found = list(_match(argument, suffixes, errors))
         if not found:
             errors.append(f"{argument}: no picture matches this pattern")
         yield from found
@@ -108,19 +108,19 @@ def _expand(argument: str, errors: list[str]) -> Iterator[PictureFile]:
         errors.append(f"{argument}: no such file or folder")
 
 
-def _walk(folder: Path, base: Path, errors: list[str]) -> Iterator[PictureFile]:
+def _walk(folder: Path, base: Path, suffixes: Collection[str], errors: list[str]) -> Iterator[PictureFile]:
     def failed(error: OSError) -> None:
         errors.append(f"{error.filename}: folder cannot be read: {error.strerror}")
 
     for current, folders, names in os.walk(folder, onerror=failed):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if _is_picture(name):
+            if _counts(name, suffixes):
                 path = Path(current, name)
                 yield PictureFile(path, PurePosixPath(path.relative_to(base).as_posix()))
 
 
-def _match(pattern: str, errors: list[str]) -> Iterator[PictureFile]:
+def _match(pattern: str, suffixes: Collection[str], errors: list[str]) -> Iterator[PictureFile]:
     fixed: list[str] = []
     for part in Path(pattern).parts[:-1]:
         if glob.has_magic(part):
@@ -131,10 +131,10 @@ def _match(pattern: str, errors: list[str]) -> Iterator[PictureFile]:
         path = Path(match)
         if path.is_dir():
             if "**" not in pattern:  # with ** the folders' contents match by themselves
-                yield from _walk(path, base, errors)
-        elif _is_picture(path.name):
+                yield from _walk(path, base, suffixes, errors)
+        elif _counts(path.name, suffixes):
             yield PictureFile(path, PurePosixPath(path.relative_to(base).as_posix()))
 
 
-def _is_picture(name: str) -> bool:
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES
+def _counts(name: str, suffixes: Collection[str]) -> bool:
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes

@@ -10,11 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from vitruvian.networks.backbones import Backbone
+
+if TYPE_CHECKING:
+    from vitruvian.networks.map_reader import MapBackbone
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +93,15 @@ class Detector(nn.Module):
     the product of its weights and that map: no backward pass is needed.
 
     Args:
-        backbone: Gives maps at strides 8, 16 and 32.
+        backbone: Gives maps at strides 8, 16 and 32: features of a picture, or another detector's activation maps.
         labels: Class names in output order.
         width: Channels of pyramid and head.
         depth: 3x3 convolutions in each of the two towers.
     """
 
-    def __init__(self, backbone: Backbone, labels: Sequence[str], width: int = 96, depth: int = 2) -> None:
+    def __init__(
+        self, backbone: Backbone | MapBackbone, labels: Sequence[str], width: int = 96, depth: int = 2
+    ) -> None:
         super().__init__()
         self.labels = tuple(labels)
         self.backbone = backbone
@@ -119,7 +125,11 @@ class Detector(nn.Module):
 
     def score_features(self, images: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Last feature maps of the score and box towers, level by level, each ``(B, width, h, w)``."""
-        maps = self.pyramid(self.backbone(images))
+        return self.towers(self.backbone(images))
+
+    def towers(self, features: Sequence[torch.Tensor]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """The same from the backbone's maps."""
+        maps = self.pyramid(features)
         return [(self.score_tower(m, i), self.box_tower(m, i)) for i, m in enumerate(maps)]
 
     def head(self, features: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> DetectorOutput:

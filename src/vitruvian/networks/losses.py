@@ -50,11 +50,16 @@ def _score_targets(
     output: DetectorOutput, targets: Targets, assignment: Assignment
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """``(B, N, C)`` wanted scores and weights: 1 where a class is labelled or may count as background, else 0."""
-    columns = (output.centers[:, 0] / 8).long().clamp(max=targets.background.shape[3] - 1)
-    rows = (output.centers[:, 1] / 8).long().clamp(max=targets.background.shape[2] - 1)
-    weight = targets.background[:, :, rows, columns].transpose(1, 2).to(output.logits.dtype, copy=True)
+    weight = background_at(output, targets).to(output.logits.dtype, copy=True)
     quality = torch.zeros_like(output.logits)
     index = (assignment.image, assignment.location, assignment.label)
     quality[index] = assignment.quality.to(quality.dtype)
     weight[index] = 1.0
     return quality, weight
+
+
+def background_at(output: DetectorOutput, targets: Targets) -> torch.Tensor:
+    """``(B, N, C)`` bool: where each location lies, may the class count as background?"""
+    columns = (output.centers[:, 0] / 8).long().clamp(max=targets.background.shape[3] - 1)
+    rows = (output.centers[:, 1] / 8).long().clamp(max=targets.background.shape[2] - 1)
+    return targets.background[:, :, rows, columns].transpose(1, 2)

@@ -17,7 +17,7 @@ from vitruvian.data.background import background_map
 from vitruvian.data.dataset import Picture
 from vitruvian.data.occlusion.occlude import TRAIN_KINDS, Level
 from vitruvian.data.occlusion.occlude import occlude as cover_face
-from vitruvian.images import PAD_VALUE
+from vitruvian.images import PAD_VALUE, resize
 from vitruvian.taxonomy import PARTS
 from vitruvian.training.recipe import AugmentRecipe
 
@@ -42,7 +42,7 @@ class Sample:
     """A square training picture while it is being made.
 
     Attributes:
-        image: ``(S, S, 3)`` uint8 RGB.
+        image: ``(S, S, 3)`` uint8 RGB, or as many channels as activation maps have.
         boxes: ``(n, 4)`` float32 ``xyxy`` pixels.
         labels: ``(n,)`` int64 class indices.
         background: ``(C, S / 8, S / 8)`` bool, where a class may count as background.
@@ -62,10 +62,10 @@ class Labelled:
     picture: Picture
 
 
-def empty_sample(size: int, classes: int) -> Sample:
-    """A canvas that shows nothing."""
+def empty_sample(size: int, classes: int, channels: int = 3, fill: float = PAD_VALUE) -> Sample:
+    """A canvas that shows nothing: ``fill`` in every channel."""
     return Sample(
-        np.full((size, size, 3), PAD_VALUE, dtype=np.uint8),
+        np.full((size, size, channels), fill, dtype=np.uint8),
         np.zeros((0, 4), dtype=np.float32),
         np.zeros(0, dtype=np.int64),
         np.ones((classes, size // MAP_STRIDE, size // MAP_STRIDE), dtype=bool),
@@ -101,8 +101,7 @@ def paste(
     dx, dy = dx + x0, dy + y0
     shrunk = labelled.pixels.shape[1] / picture.width, labelled.pixels.shape[0] / picture.height
     window = (left * shrunk[0], top * shrunk[1], (left + window_width) * shrunk[0], (top + window_height) * shrunk[1])
-    resized = Image.fromarray(labelled.pixels).resize((width, height), Image.Resampling.BILINEAR, box=window)
-    sample.image[dy : dy + height, dx : dx + width] = np.asarray(resized)
+    sample.image[dy : dy + height, dx : dx + width] = resize(labelled.pixels, width, height, window)
 
     factor = np.array([width / window_width, height / window_height] * 2, dtype=np.float32)
     shift = np.array([left, top] * 2, dtype=np.float32)
@@ -180,11 +179,12 @@ def occlude(sample: Sample, rng: np.random.Generator) -> None:
 
 
 def occlude_face(sample: Sample, names: Sequence[str], rng: np.random.Generator) -> None:
-    """Cover a random labelled face as hands, cloth, tubes or shadow do; boxes that this hides are not asked for.
+    """Cover a random labelled face as hands, cloth, tubes or shadow do; parts that this hides are not asked for.
 
     The face is a box of ``whole face``, ``Human face`` or ``Human head``; how much of it is covered is one of the
-    occluded-face thesis's levels. A sample without a face of at least 24 pixels is left alone, and so is one that
-    the occluders cannot cover to the level.
+    occluded-face thesis's levels. Boxes of faces and heads stay asked for, however little is left in view: finding them
+    all the same is what the covering teaches. A sample without a face of at least 24 pixels is left alone, and so is
+    one that the occluders cannot cover to the level.
 
     Args:
         sample: Changed in place.
@@ -204,7 +204,7 @@ def occlude_face(sample: Sample, names: Sequence[str], rng: np.random.Generator)
         return
     sample.image = found.picture
     covered = [found.mask[y1:y2, x1:x2].mean() for x1, y1, x2, y2 in sample.boxes.round().astype(int)]
-    _drop_hidden(sample, np.asarray(covered, dtype=np.float32))
+    _drop_hidden(sample, np.where(np.isin(sample.labels, faces), 0, covered).astype(np.float32))
 
 
 def _drop_hidden(sample: Sample, covered: NDArray[np.float32]) -> None:
@@ -215,10 +215,16 @@ def _drop_hidden(sample: Sample, covered: NDArray[np.float32]) -> None:
     sample.boxes, sample.labels = sample.boxes[~hidden], sample.labels[~hidden]
 
 
-def mirror(sample: Sample, mirrored: NDArray[np.int64]) -> None:
-    """Swap left and right; ``mirrored[i]`` is the class index of class i's mirror image."""
+def mirror(sample: Sample, mirrored: NDArray[np.int64], planes: NDArray[np.int64] | None = None) -> None:
+    """Swap left and right.
+
+    Args:
+        sample: Changed in place.
+        mirrored: Class index of each class's mirror image.
+        planes: The same for the image's channels where each is the map of a class; by default they stay in order.
+    """
     size = sample.image.shape[1]
-    sample.image = sample.image[:, ::-1]
+    sample.image = sample.image[:, ::-1] if planes is None else sample.image[:, ::-1][:, :, planes]
     sample.boxes = sample.boxes[:, [2, 1, 0, 3]] * np.array([-1, 1, -1, 1], dtype=np.float32) + np.array(
         [size, 0, size, 0], dtype=np.float32
     )
@@ -233,7 +239,7 @@ def mirror_indices(names: Sequence[str]) -> NDArray[np.int64]:
 
 
 def recolour(image: NDArray[np.uint8], recipe: AugmentRecipe, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Change brightness, contrast and saturation by random factors."""
+    """Change brightness, contrast and saturation by random factors, and the hue by a random turn."""
     picture = Image.fromarray(np.ascontiguousarray(image))
     if rng.random() < recipe.grey:
         picture = picture.convert("L").convert("RGB")
@@ -242,4 +248,20 @@ def recolour(image: NDArray[np.uint8], recipe: AugmentRecipe, rng: np.random.Gen
     contrast = 1 + rng.uniform(-recipe.contrast, recipe.contrast)
     brightness = 1 + rng.uniform(-recipe.brightness, recipe.brightness)
     table = ((np.arange(256) - 128) * contrast + 128) * brightness
-    return np.asarray(picture.point(list(table.clip(0, 255).astype(np.uint8)) * 3))
+    picture = picture.point(list(table.clip(0, 255).astype(np.uint8)) * 3)
+    if recipe.hue:  # drawn last and only where asked for: a sample is otherwise the same with and without it
+        picture = picture.convert("RGB", _hue_turn(rng.uniform(-recipe.hue, recipe.hue)))
+    return np.asarray(picture)
+
+
+def _hue_turn(turn: float) -> tuple[float, ...]:
+    """Rows of the 3x4 colour matrix that turns hues by ``turn`` of the colour circle: red by 1/3 is green.
+
+    A rotation of RGB space about its grey axis (Haeberli, Matrix Operations for Image Processing, 1993): greys and the
+    mean of the channels stay.
+    """
+    angle = 2 * np.pi * turn
+    same = (1 + 2 * np.cos(angle)) / 3
+    up = (1 - np.cos(angle)) / 3 + np.sin(angle) / np.sqrt(3)
+    down = (1 - np.cos(angle)) / 3 - np.sin(angle) / np.sqrt(3)
+    return (same, down, up, 0.0, up, same, down, 0.0, down, up, same, 0.0)

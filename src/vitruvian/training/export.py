@@ -2,7 +2,8 @@
 
 The file is ONNX. Its initializers keep the names of the torch parameters, so that it loads back into the torch module
 by name and can be trained further. Convolution weights are stored in half precision; onnxruntime widens them when it
-loads the file, so the arithmetic is in single precision.
+loads the file, so the arithmetic is in single precision. Beside scores and boxes it gives the class activation maps of
+every pyramid level; who does not ask onnxruntime for them does not pay for them.
 """
 
 from __future__ import annotations
@@ -18,15 +19,17 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from vitruvian.networks.activation_maps import gradcam_plus_plus, hirescam
 from vitruvian.networks.detector import Detector
 from vitruvian.networks.errors import WeightsError
 from vitruvian.training.recipe import ModelRecipe
 
 _OPSET = 18
+_MAPS = {"hirescam": hirescam, "gradcampp": gradcam_plus_plus}
 
 
 class _Exported(nn.Module):
-    """What the file computes: normalisation, network, sigmoid."""
+    """What the file computes: normalisation, network, sigmoid, activation maps."""
 
     mean: torch.Tensor
     std: torch.Tensor
@@ -37,16 +40,22 @@ class _Exported(nn.Module):
         self.register_buffer("mean", torch.tensor(recipe.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(recipe.std).view(1, -1, 1, 1), persistent=False)
 
-    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        output = self.detector((images - self.mean) / self.std)
-        return output.logits.sigmoid(), output.boxes
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        features = self.detector.score_features((images - self.mean) / self.std)
+        output = self.detector.head(features)
+        weight = self.detector.score.weight
+        maps = [function(score_map, weight) for function in _MAPS.values() for score_map, _ in features]
+        return output.logits.sigmoid(), output.boxes, *maps
 
 
 def export_onnx(detector: Detector, recipe: ModelRecipe, path: Path) -> None:
     """Write a detector as ONNX.
 
     The graph takes ``images`` ``(B, channels, H, W)`` float32 in 0..1 with H and W multiples of 32, and gives
-    ``scores`` ``(B, N, C)`` in 0..1 and ``boxes`` ``(B, N, C, 4)`` ``xyxy`` in pixels of the input.
+    ``scores`` ``(B, N, C)`` in 0..1 and ``boxes`` ``(B, N, C, 4)`` ``xyxy`` in pixels of the input; further, for each
+    pyramid level of stride s, ``hirescam_<s>`` and ``gradcampp_<s>`` ``(B, C, H / s, W / s)``, the classes' activation
+    maps on the last feature map of the score tower, before ReLU, normalisation and resizing
+    (:mod:`vitruvian.networks.activation_maps`).
     """
     model = _Exported(detector, recipe).float().cpu().eval()
     example = torch.zeros(1, recipe.in_channels, 128, 160)
@@ -59,6 +68,45 @@ def export_onnx(detector: Detector, recipe: ModelRecipe, path: Path) -> None:
         model,
         (example,),
         input_names=["images"],
+        output_names=["scores", "boxes", *(f"{name}_{s}" for name in _MAPS for s in detector.backbone.strides)],
+        dynamic_shapes=(sizes,),
+        opset_version=_OPSET,
+        dynamo=True,
+        optimize=False,
+        verbose=False,
+    )
+    _save(program, path)
+
+
+class _ExportedSecondLook(nn.Module):
+    """What a second look's file computes: maps to scores and boxes."""
+
+    def __init__(self, detector: Detector) -> None:
+        super().__init__()
+        self.detector = detector
+
+    def forward(self, *maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        output = self.detector.head(self.detector.towers(maps))
+        return output.logits.sigmoid(), output.boxes
+
+
+def export_second_look(detector: Detector, path: Path) -> None:
+    """Write a detector that reads activation maps (:class:`~vitruvian.networks.map_reader.MapBackbone`) as ONNX.
+
+    The graph takes the maps themselves, ``maps_<s>`` ``(B, channels, H / s, W / s)`` for each pyramid level of stride
+    s, and gives ``scores`` and ``boxes`` as :func:`export_onnx` describes them. The first model is not part of it.
+    """
+    strides = detector.backbone.strides
+    example = tuple(
+        torch.zeros(1, c, 128 // s, 160 // s) for c, s in zip(detector.backbone.channels, strides, strict=True)
+    )
+    batch, rows, columns = (torch.export.Dim(name, min=1) for name in ("batch", "rows", "columns"))
+    factors = [max(strides) // s for s in strides]
+    sizes = tuple({0: batch, 2: rows if f == 1 else f * rows, 3: columns if f == 1 else f * columns} for f in factors)
+    program = torch.onnx.export(
+        _ExportedSecondLook(detector).float().cpu().eval(),
+        example,
+        input_names=[f"maps_{s}" for s in strides],
         output_names=["scores", "boxes"],
         dynamic_shapes=(sizes,),
         opset_version=_OPSET,
@@ -66,6 +114,10 @@ def export_onnx(detector: Detector, recipe: ModelRecipe, path: Path) -> None:
         optimize=False,
         verbose=False,
     )
+    _save(program, path)
+
+
+def _save(program: torch.onnx.ONNXProgram | None, path: Path) -> None:
     assert program is not None
     proto = program.model_proto
     _store_half(proto.graph)

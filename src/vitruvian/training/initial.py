@@ -4,19 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from vitruvian.networks.backbones import Backbone
 from vitruvian.networks.detector import Detector
 from vitruvian.networks.errors import WeightsError
 from vitruvian.training.export import load_onnx_weights
 from vitruvian.training.recipe import ModelRecipe
 from vitruvian.zoo import DEFAULT_MODEL, find_model
-from vitruvian.zoo.cards import Architecture
+from vitruvian.zoo.cards import Architecture, Card
 
 SHIPPED = "shipped"
 """Stands for the default model of the package."""
 
 
-def starting_weights(model: str, recipe: ModelRecipe) -> Callable[[Detector], None]:
-    """What puts a model's weights into a fresh network of the same architecture.
+def load_detector(model: str) -> tuple[Detector, Card]:
+    """A model file as a torch network, ready for inference, and its card.
+
+    Raises:
+        ModelError: when there is no such model.
+        WeightsError: when the file is not one of this package's detectors.
+    """
+    found = find_model(DEFAULT_MODEL if model == SHIPPED else model)
+    card = found.card
+    if card.reads is not None:
+        raise WeightsError(f"model {card.name!r} reads activation maps, not pictures")
+    backbone = Backbone(card.architecture.backbone, card.architecture.in_channels)
+    net = Detector(backbone, card.labels, card.architecture.width, card.architecture.depth)
+    load_onnx_weights(net, found.path, card.labels)
+    return net.eval(), card
+
+
+def starting_weights(model: str, recipe: ModelRecipe) -> Callable[[Detector], tuple[str, ...]]:
+    """What puts a model's weights into a fresh network of the same architecture, and gives the labels it lacks.
 
     Where labels differ, the rows of labels that both have are carried over too, whatever their order, and the rest of
     the output layers starts fresh.
@@ -35,7 +53,7 @@ def starting_weights(model: str, recipe: ModelRecipe) -> Callable[[Detector], No
         ]
         raise WeightsError(f"model {found.card.name!r} differs from the recipe in model.{', model.'.join(differing)}")
 
-    def fill(net: Detector) -> None:
-        load_onnx_weights(net, found.path, found.card.labels)
+    def fill(net: Detector) -> tuple[str, ...]:
+        return load_onnx_weights(net, found.path, found.card.labels)
 
     return fill

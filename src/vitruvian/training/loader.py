@@ -28,6 +28,7 @@ from vitruvian.training.augment import (
     recolour,
 )
 from vitruvian.training.cache import PictureCache
+from vitruvian.training.map_input import border, maps_read
 from vitruvian.training.recipe import Recipe
 
 
@@ -39,6 +40,9 @@ class Samples(TorchDataset[Sample]):
         names: Class names in index order.
         sources: Data sets by name, one for each of the recipe's training sources.
         caches: Their decoded pictures.
+
+    Raises:
+        DataError: when the sources differ in what they hold, or their channels are not the network's.
     """
 
     def __init__(
@@ -53,6 +57,9 @@ class Samples(TorchDataset[Sample]):
             raise ValueError("every training source has weight 0")
         self.weights = weights / weights.sum()
         self.mirrored = mirror_indices(self.names)
+        self.reads = maps_read(sources, recipe.model.in_channels)
+        stacked = self.reads is not None and self.reads.channels == len(self.reads.labels)
+        self.mirrored_planes = mirror_indices(self.reads.labels) if self.reads is not None and stacked else None
 
     def __len__(self) -> int:
         return self.recipe.schedule.steps * self.recipe.schedule.batch
@@ -62,7 +69,7 @@ class Samples(TorchDataset[Sample]):
         augment, schedule = self.recipe.augment, self.recipe.schedule
         step = number // schedule.batch
         size = schedule.size_at(step)
-        sample = empty_sample(size, len(self.names))
+        sample = empty_sample(size, len(self.names), self.recipe.model.in_channels, border(self.reads))
         plain = step >= (1 - augment.last_plain) * schedule.steps
         if not plain and rng.random() < augment.mosaic:
             split = (rng.uniform(0.35, 0.65, 2) * size).round().astype(int)
@@ -79,8 +86,9 @@ class Samples(TorchDataset[Sample]):
             else:
                 occlude(sample, rng)
         if rng.random() < augment.flip:
-            mirror(sample, self.mirrored)
-        sample.image = recolour(sample.image, augment, rng)
+            mirror(sample, self.mirrored, self.mirrored_planes)
+        if self.reads is None:
+            sample.image = recolour(sample.image, augment, rng)
         return sample
 
     def _draw(self, rng: np.random.Generator) -> Labelled:
@@ -106,7 +114,7 @@ class _From(Sampler[int]):
 
 
 def collate(samples: Sequence[Sample]) -> tuple[torch.Tensor, Targets]:
-    """``(B, 3, S, S)`` uint8 channels-last pictures and the targets of the batch."""
+    """``(B, channels, S, S)`` uint8 channels-last pictures and the targets of the batch."""
     images = torch.from_numpy(np.stack([s.image for s in samples])).permute(0, 3, 1, 2)
     counts = torch.tensor([len(s.boxes) for s in samples])
     targets = Targets(
@@ -139,8 +147,14 @@ def _one_thread(worker: int) -> None:
 
 
 def build_caches(recipe: Recipe, sources: Mapping[str, Dataset], folder: Path) -> dict[str, PictureCache]:
-    """Decode the pictures of every source once."""
+    """Decode the pictures of every source once.
+
+    Raises:
+        DataError, ReadError: for sources or files that the network cannot read.
+    """
+    reads = maps_read(sources, recipe.model.in_channels)
+    maps = None if reads is None else reads.channels
     return {
-        name: PictureCache([source.path(p) for p in source.pictures], recipe.data.cache_side, folder)
+        name: PictureCache([source.path(p) for p in source.pictures], recipe.data.cache_side, folder, maps=maps)
         for name, source in sources.items()
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,14 +15,14 @@ from vitruvian import __version__
 from vitruvian.data.dataset import Dataset
 from vitruvian.finders.detector import Detector as OnnxDetector
 from vitruvian.finders.predict import predict_dataset
-from vitruvian.images import PAD_VALUE
-from vitruvian.metrics import BoxResult, Predictions, evaluate_boxes, fit_thresholds, pool
+from vitruvian.metrics import BoxResult, Predictions, evaluate_boxes, pool
 from vitruvian.metrics.curves import Curve, curves
 from vitruvian.metrics.judging import judge
 from vitruvian.metrics.matching import match
 from vitruvian.metrics.thresholds import fold_of_pictures
 from vitruvian.networks.detector import Detector
 from vitruvian.training.export import export_onnx
+from vitruvian.training.map_input import border, channels_named, maps_read, training_sources
 from vitruvian.training.module import NMS_IOU
 from vitruvian.training.recipe import Recipe
 from vitruvian.training.sources import load_sources
@@ -42,12 +42,14 @@ _DEFAULT_THRESHOLD = 0.4
 """For labels that no validation picture can judge."""
 _LEAST_SUPPORT = 10
 """Boxes of a label, below which a threshold fitted on them would be chance."""
-_LONE_SHARE = 0.95
-_LONE_PRECISION = 0.9
 
 
 def publish(
-    net: Detector, recipe: Recipe, folder: Path, progress: Callable[[str], None] = lambda line: None
+    net: Detector,
+    recipe: Recipe,
+    folder: Path,
+    progress: Callable[[str], None] = lambda line: None,
+    base: Card | None = None,
 ) -> ModelFile:
     """Write ``<name>.onnx`` and its card ``<name>.json``.
 
@@ -60,8 +62,12 @@ def publish(
         recipe: What it was trained by; its validation sources are measured on.
         folder: Where both files go.
         progress: Told what is being done.
+        base: Model that this one was adapted from: its thresholds stay where none can be fitted, and what taught it
+            taught this one.
     """
     path = folder / f"{recipe.name}.onnx"
+    sources, _ = training_sources(recipe)
+    reads = maps_read(sources, recipe.model.in_channels)
     progress("exporting")
     export_onnx(net, recipe.model, path)
     card = Card(
@@ -72,15 +78,18 @@ def publish(
         sha256=file_sha256(path),
         labels=list(net.labels),
         architecture=Architecture(**recipe.model.model_dump(include=set(Architecture.model_fields))),
-        preprocessing=Preprocessing(size=recipe.input_size, pad_value=PAD_VALUE),
-        nms_iou=NMS_IOU,
-        thresholds=dict.fromkeys(net.labels, _DEFAULT_THRESHOLD),
-        thresholds_from="not fitted: no validation pictures",
-        data=_training_sets(recipe),
+        preprocessing=Preprocessing(size=recipe.input_size, pad_value=border(reads), channels=channels_named(reads)),
+        task="detection" if reads is None else "second look",
+        reads=reads,
+        nms_iou=NMS_IOU if base is None else base.nms_iou,
+        thresholds=dict.fromkeys(net.labels, _DEFAULT_THRESHOLD) | _of_base(base, net.labels),
+        thresholds_from="not fitted: no validation pictures" + (f"; those of {base.name}" if base else ""),
+        data=[*(base.data if base else ()), *training_sets(recipe, sources)],
         commercial_use=recipe.card.commercial_use,
         weaknesses=recipe.card.weaknesses,
         training={
             "recipe": recipe.name,
+            **({"based on": f"{base.name}, sha256 {base.sha256}"} if base else {}),
             "pictures drawn": recipe.schedule.pictures,
             "seed": recipe.seed,
             "vitruvian": __version__,
@@ -90,19 +99,25 @@ def publish(
     val = load_sources(recipe.data.val, recipe)
     if val:
         detector = OnnxDetector(ModelFile(path, card))
-        pairs = []
+        labelled, nobody = [], []
         for name, dataset in val.items():
             progress(f"measuring on {name}: {len(dataset)} pictures")
             named = dataset.map(lambda p, name=name: replace(p, source=p.source or name))  # type: ignore[misc]
-            pairs.append((named, predict_dataset(detector, named)))
-        card = _measured(card, *pool(pairs))
+            kind = labelled if any(picture.annotations for picture in dataset.pictures) else nobody
+            kind.append((named, predict_dataset(detector, named)))
+        otherwise = f"that of {base.name}" if base else f"{_DEFAULT_THRESHOLD}"
+        card = _measured(card, pool(labelled), pool(nobody) if nobody else None, otherwise)
     save_card(card, path.with_suffix(".json"))
     return ModelFile(path, card)
 
 
-def _training_sets(recipe: Recipe) -> list[TrainingSet]:
+def _of_base(base: Card | None, labels: Sequence[str]) -> dict[str, float]:
+    return {} if base is None else {k: v for k, v in base.thresholds.items() if k in labels}
+
+
+def training_sets(recipe: Recipe, sources: Mapping[str, Dataset]) -> list[TrainingSet]:
     rows = []
-    for name, dataset in load_sources(recipe.data.train, recipe).items():
+    for name, dataset in sources.items():
         source = recipe.data.train[name]
         seen = {a.label for p in dataset.pictures for a in p.annotations}
         teaches = [label for label in dataset.labels if label in seen]
@@ -112,31 +127,55 @@ def _training_sets(recipe: Recipe) -> list[TrainingSet]:
     return rows
 
 
-def _measured(card: Card, truth: Dataset, found: Predictions) -> Card:
-    half = fold_of_pictures(truth, 2)
-    fitted, reported = (_half(truth, found, half == side) for side in (0, 1))
-    found_curves = [c for c in curves(match(judge(*fitted, "partial"), ious=(0.5,))) if c.label in card.labels]
+def _measured(
+    card: Card,
+    found: tuple[Dataset, Predictions],
+    nobody: tuple[Dataset, Predictions] | None,
+    otherwise: str,
+) -> Card:
+    """The card with thresholds and measurements.
+
+    Args:
+        card: Without both.
+        found: Labelled pictures with what was found there.
+        nobody: Pictures that show nobody, likewise: everything found there is wrong. They help to fit the thresholds.
+        otherwise: The threshold of labels with too few boxes, for the record.
+    """
+    fitted, reported = _halves(*found)
+    empty = None if nobody is None else _halves(*nobody)
+    everything = fitted if empty is None else pool([fitted, empty[0]])
+    found_curves = [c for c in curves(match(judge(*everything, "partial"), ious=(0.5,))) if c.label in card.labels]
     enough = [c for c in found_curves if c.positives >= _LEAST_SUPPORT and len(c.scores)]
     card = card.with_thresholds(
-        {c.label: _highest_near_best(c, 1.0) for c in enough},
-        f"highest F0.5 (precision counts double) at IoU 0.5 on {len(fitted[0])} validation pictures, a half chosen by "
-        f"hash; {_DEFAULT_THRESHOLD} where a label has too few boxes there; for lone parts the highest threshold that "
-        f"keeps {_LONE_SHARE:.0%} of that F0.5, and no lower than precision {_LONE_PRECISION} asks for",
+        {c.label: _best_f_half(c) for c in enough},
+        f"highest F0.5 (precision counts double) at IoU 0.5 on {len(everything[0])} validation pictures, a half chosen "
+        f"by hash{'' if empty is None else f', {len(empty[0][0])} of them showing nobody'}; {otherwise} where a label "
+        "has too few boxes there",
     )
-    sure = fit_thresholds(*fitted, goal="precision", wanted=_LONE_PRECISION).thresholds
-    lone = {c.label: max(_highest_near_best(c, _LONE_SHARE), sure.get(c.label, 0.0)) for c in enough}
-    lone = {label: round(value, 4) for label, value in lone.items()}
-    card = card.model_copy(update={"lone_thresholds": lone})
-    result = evaluate_boxes(truth, found)
+    result = evaluate_boxes(*found)
     chosen = evaluate_boxes(reported[0], reported[1].above(card.thresholds), fixed=(0.0,))
-    return card.model_copy(update={"measured": _summary(result, chosen)})
+    summary = _summary(result, chosen)
+    if empty is not None:
+        pictures, wrong = empty[1]
+        share = len(wrong.above(card.thresholds)) / len(pictures)
+        name = f"false boxes a picture on {len(pictures)} pictures without people"
+        summary = summary.model_copy(update={"headline": {**summary.headline, name: round(share, 4)}})
+    return card.model_copy(update={"measured": summary})
 
 
-def _highest_near_best(curve: Curve, share: float) -> float:
-    """The highest threshold that keeps a share of the best F0.5 = 1.25 TP / (1.25 TP + 0.25 FN + FP)."""
+def _halves(truth: Dataset, found: Predictions) -> tuple[tuple[Dataset, Predictions], tuple[Dataset, Predictions]]:
+    """The half that thresholds are fitted on, and the other."""
+    half = fold_of_pictures(truth, 2)
+    if half.min() == half.max():  # as may happen to a handful of pictures
+        half = np.arange(len(truth)) % 2
+    return _half(truth, found, half == 0), _half(truth, found, half == 1)
+
+
+def _best_f_half(curve: Curve) -> float:
+    """The highest threshold with the best F0.5 = 1.25 TP / (1.25 TP + 0.25 FN + FP)."""
     missed = curve.positives - curve.true
     f_half = 1.25 * curve.true / (1.25 * curve.true + 0.25 * missed + curve.false)
-    return float(curve.scores[np.flatnonzero(f_half >= share * f_half.max())[0]])
+    return float(curve.scores[f_half.argmax()])
 
 
 def _half(truth: Dataset, found: Predictions, keep: NDArray[np.bool_]) -> tuple[Dataset, Predictions]:

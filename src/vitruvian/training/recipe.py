@@ -29,8 +29,12 @@ class SourceRecipe(_Section):
         json_file: COCO or canonical json, relative to ``data_dir`` (``json`` in the file).
         exhaustive: What is fully labelled where the file does not say: ``file``, ``all``, ``none`` or a list of labels
             (names in the file, before renaming).
+        images: Folder of the pictures; by default ``images`` beside the file, or the file's own folder.
+        where: Only pictures whose attribute is one of these: ``{source: [celebamask, ccp]}``. ``source`` is the
+            picture's source, anything else one of its attributes; several must all hold.
         rename: Labels of the file to labels of the model.
-        derive: Boxes to compute from keypoints: ``facial_parts`` (face landmarks) or ``limbs`` (body joints).
+        derive: Boxes to compute: ``facial_parts`` from face landmarks, ``limbs`` from body joints, or whole faces
+            where heads and noses are labelled (``faces_from_noses``).
         weight: Share of the pictures drawn that come from here, relative to the other sources.
         about: Where the set comes from, for the model's card.
         terms: Its licence or terms of use, for the model's card.
@@ -38,8 +42,10 @@ class SourceRecipe(_Section):
 
     json_file: str = Field(alias="json")
     exhaustive: Literal["file", "all", "none"] | list[str] = "file"
+    images: str | None = None
+    where: dict[str, list[str]] = {}
     rename: dict[str, str] = {}
-    derive: Literal["facial_parts", "limbs"] | None = None
+    derive: Literal["facial_parts", "limbs", "faces_from_noses"] | None = None
     weight: float = Field(1.0, ge=0)
     about: str = ""
     terms: str = ""
@@ -67,7 +73,8 @@ class AugmentRecipe(_Section):
         zoom: Smallest and largest factor on the size at which a picture fills the canvas.
         flip: Share of samples mirrored.
         brightness, contrast, saturation: Largest relative change of each.
-        grey: Share of samples without colour.
+        hue: Largest turn of the colours, as a share of the colour circle.
+        grey: Share of samples without colour. Activation maps have no colours: none of these changes them.
         last_plain: Share of the run, at its end, without mosaic.
         occlude: Share of samples in which something is covered.
         occluders: ``patches`` lays a grey or noisy rectangle over any labelled box; ``realistic`` covers 20 to 80 % of
@@ -83,10 +90,25 @@ class AugmentRecipe(_Section):
     brightness: float = Field(0.3, ge=0, le=1)
     contrast: float = Field(0.3, ge=0, le=1)
     saturation: float = Field(0.4, ge=0, le=1)
+    hue: float = Field(0.0, ge=0, le=0.5)
     grey: float = Field(0.05, ge=0, le=1)
     occlude: float = Field(0.15, ge=0, le=1)
     occluders: Literal["patches", "realistic"] = "patches"
     last_plain: float = Field(0.1, ge=0, le=1)
+
+
+class MapsRecipe(_Section):
+    """What a second look reads in place of a picture: activation maps of a frozen first model.
+
+    Attributes:
+        model: Name or path of the first model; ``shipped`` is the package's.
+        method: ``hirescam`` or ``gradcam++``.
+        labels: Classes of the first model, one channel each: ``parts``, ``facial_parts``, or a list of names.
+    """
+
+    model: str = "shipped"
+    method: Literal["hirescam", "gradcam++"] = "hirescam"
+    labels: Literal["parts", "body_parts", "facial_parts"] | list[str] = "parts"
 
 
 class ModelRecipe(_Section):
@@ -94,18 +116,23 @@ class ModelRecipe(_Section):
 
     Attributes:
         labels: ``parts`` (all 22), ``body_parts`` (12), ``facial_parts`` (10), or a list of names.
+        maps: Read another model's activation maps at feature resolution in place of a backbone's features; what
+            concerns the backbone then does not count.
         backbone: timm architecture.
         pretrained: Start the backbone from packaged ImageNet weights.
         frozen_stages: Leading backbone stages that are not trained.
+        frozen_statistics: Every batch norm keeps the mean and variance that it starts with.
         in_channels: Channels of the input.
         width, depth: Channels of pyramid and head; convolutions in each tower of the head.
         mean, std: Input normalisation of pixel values in 0..1, one value for all channels or one each.
     """
 
     labels: Literal["parts", "body_parts", "facial_parts"] | list[str] = "parts"
+    maps: MapsRecipe | None = None
     backbone: str = "mobilenetv2_100"
     pretrained: bool = True
     frozen_stages: int = Field(0, ge=0)
+    frozen_statistics: bool = False
     in_channels: int = Field(3, ge=1)
     width: int = Field(96, ge=8)
     depth: int = Field(2, ge=0)
@@ -127,12 +154,18 @@ class ScheduleRecipe(_Section):
         pictures: Number of training pictures drawn in all.
         batch: Pictures a step.
         sizes: Input sizes in pixels with the share of the run at which each begins.
-        learning_rate: Peak rate of AdamW for pyramid and head.
+        optimizer: ``adamw``, or ``sgd`` with Nesterov momentum.
+        momentum: Of SGD; the decay of AdamW's mean gradient.
+        learning_rate: Peak rate for pyramid and head.
         backbone_rate: Factor on it for the backbone.
-        weight_decay: Of weights with two or more dimensions.
+        weight_decay: Of weights with two or more dimensions. ``adamw`` shrinks weights by it times the learning rate,
+            ``sgd`` adds it times the weight to the gradient, so that usual values are a hundredth of AdamW's.
+        box_weight: Weight of the box loss beside the score loss.
         warmup: Share of the run with a rising rate; a half cosine down to 2 % follows.
         ema: Decay of the averaged weights, which are the ones kept.
         clip: Largest gradient norm.
+        keep: Weight of what the starting model says wherever the labels say nothing (0: it may be forgotten); see
+            :func:`vitruvian.networks.distillation.distillation_loss`.
         validate_every: Pictures between measurements on ``val`` (0: only at the end).
         patience: Measurements without a better fitness after which the run ends (0: never).
     """
@@ -140,12 +173,16 @@ class ScheduleRecipe(_Section):
     pictures: int = Field(100_000, ge=1)
     batch: int = Field(16, ge=1)
     sizes: list[tuple[float, int]] = [(0.0, 256), (0.45, 320)]
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    momentum: float = Field(0.9, ge=0, lt=1)
     learning_rate: float = Field(1e-3, gt=0)
     backbone_rate: float = Field(0.3, ge=0)
     weight_decay: float = Field(0.05, ge=0)
+    box_weight: float = Field(2.0, ge=0)
     warmup: float = Field(0.05, ge=0, le=1)
     ema: float = Field(0.998, ge=0, lt=1)
     clip: float = Field(10.0, gt=0)
+    keep: float = Field(0.0, ge=0)
     validate_every: int = Field(20_000, ge=0)
     patience: int = Field(0, ge=0)
 
@@ -207,6 +244,12 @@ class Recipe(_Section):
     schedule: ScheduleRecipe = ScheduleRecipe()
     card: CardRecipe = CardRecipe()
 
+    @model_validator(mode="after")
+    def _occluders_fit(self) -> Recipe:
+        if self.model.in_channels != 3 and self.augment.occlude and self.augment.occluders == "realistic":
+            raise ValueError("augment.occluders: realistic ones are drawn on pictures of 3 channels; set occlude to 0")
+        return self
+
 
 def load_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe and apply ``key.sub=value`` overrides (the value is YAML).
@@ -215,23 +258,33 @@ def load_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
         RecipeError: for a file that cannot be read or is no mapping, an unknown key (the nearest valid one is
             named), or a value that does not fit.
     """
-    path = Path(path)
-    try:
-        if path.stat().st_size > MAX_RECIPE_BYTES:
-            raise RecipeError(f"{path}: larger than {MAX_RECIPE_BYTES} bytes, so not a recipe")
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(raw, dict):
-        raise RecipeError(f"{path}: a recipe is a mapping of keys to values")
+    raw = read_mapping(path, "a recipe")
     for override in overrides:
         _override(raw, override)
     try:
         return Recipe.model_validate(raw)
     except ValidationError as error:
         raise RecipeError(f"{path}: {_explain(error)}") from error
+
+
+def read_mapping(path: str | os.PathLike[str], what: str) -> dict[str, Any]:
+    """A YAML file that holds keys and values; ``what`` names it in errors.
+
+    Raises:
+        RecipeError: for a file that cannot be read, is too large, or holds anything else.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_RECIPE_BYTES:
+            raise RecipeError(f"{path}: larger than {MAX_RECIPE_BYTES} bytes, so not {what}")
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(raw, dict):
+        raise RecipeError(f"{path}: {what} is a mapping of keys to values")
+    return raw
 
 
 def _override(raw: dict[str, Any], override: str) -> None:
@@ -259,9 +312,8 @@ def _fields_at(location: Sequence[int | str]) -> list[str]:
             if field is None:
                 break
             section = field.annotation
-        arguments = getattr(section, "__args__", ())
-        if arguments and isinstance(arguments[-1], type) and issubclass(arguments[-1], BaseModel):
-            section = arguments[-1]
+        arguments = getattr(section, "__args__", ())  # dict[str, Section] or Section | None
+        section = next((a for a in arguments if isinstance(a, type) and issubclass(a, BaseModel)), section)
     if isinstance(section, type) and issubclass(section, BaseModel):
         return [field.alias or name for name, field in section.model_fields.items()]
     return []

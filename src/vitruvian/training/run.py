@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import platform
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,8 +22,9 @@ from torch.utils.data import DataLoader
 from vitruvian.data.dataset import Dataset
 from vitruvian.networks.detector import Detector
 from vitruvian.training.loader import Samples, build_caches, training_loader
+from vitruvian.training.map_input import maps_read, training_sources
 from vitruvian.training.module import DetectorTraining, ValPictures, build_detector
-from vitruvian.training.recipe import Recipe, load_recipe
+from vitruvian.training.recipe import Recipe, RecipeError, load_recipe
 from vitruvian.training.sources import load_sources, model_labels
 
 _RECORDED = ("vitruvian", "torch", "torchvision", "timm", "lightning", "numpy", "pillow")
@@ -30,21 +33,27 @@ _RECORDED = ("vitruvian", "torch", "torchvision", "timm", "lightning", "numpy", 
 def train(
     recipe: Recipe,
     folder: Path,
-    init: Callable[[Detector], None] | None = None,
+    init: Callable[[Detector], tuple[str, ...]] | None = None,
     resume: bool = False,
     cache: Path | None = None,
+    callbacks: Sequence[L.Callback] = (),
+    progress: bool = True,
 ) -> None:
     """Train as the recipe says; :func:`best_network` then gives the result.
 
     Args:
         recipe: See :mod:`vitruvian.training.recipe`.
         folder: The run folder; it must not hold a run already unless ``resume``.
-        init: Puts starting weights into the fresh network, in place of the backbone's pretrained ones.
+        init: Puts starting weights into the fresh network, in place of the backbone's pretrained ones, and gives the
+            labels that it has none for. Needed again to resume a run whose recipe has ``schedule.keep``.
         resume: Go on from the folder's last checkpoint.
         cache: Folder for decoded pictures; by default ``cache`` in the run folder's parent.
+        callbacks: Told of what goes on, beside the run's own.
+        progress: Show a bar on the terminal.
 
     Raises:
         FileExistsError: when the folder holds a run and ``resume`` is False.
+        RecipeError: when ``schedule.keep`` has no start to hold on to.
         DataError: when a source cannot be read.
         KeyboardInterrupt: when it was interrupted; the last checkpoint is kept, and the run can be resumed.
     """
@@ -52,29 +61,39 @@ def train(
     if last.exists() and not resume:
         raise FileExistsError(f"{folder}: holds a run already; resume it or choose another folder")
     resume = resume and last.exists()
+    keep = recipe.schedule.keep > 0
+    if keep and init is None:
+        raise RecipeError("schedule.keep holds on to what the starting model says: give the model (--init)")
     L.seed_everything(recipe.seed, verbose=False)
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    sources = load_sources(recipe.data.train, recipe)
+    sources, left_out = training_sources(recipe)
     val = load_sources(recipe.data.val, recipe)
+    maps_read({**sources, **{f"val/{name}": dataset for name, dataset in val.items()}}, recipe.model.in_channels)
     net = build_detector(recipe.model, pretrained=recipe.model.pretrained and init is None and not resume)
-    if init is not None and not resume:
-        init(net)
-    _record(recipe, folder, {**sources, **{f"val/{name}": dataset for name, dataset in val.items()}})
+    teacher: Detector | None = None
+    fresh: tuple[str, ...] = ()
+    if init is not None and (keep or not resume):
+        fresh = init(net)  # where a run is resumed, its checkpoint replaces this below
+        teacher = copy.deepcopy(net) if keep else None
+    _record(recipe, folder, {**sources, **{f"val/{name}": dataset for name, dataset in val.items()}}, left_out)
     caches = build_caches(recipe, sources, cache or folder.parent / "cache")
     samples = Samples(recipe, model_labels(recipe.model), sources, caches)
-    module = DetectorTraining(recipe, net, val)
+    module = DetectorTraining(recipe, net, val, teacher, fresh)
     start = _steps_done(last) if resume else 0
     if resume:
         set_log_aside(folder, start)
     val_loader = _val_loader(val, recipe)
-    trainer = _trainer(recipe, folder, bool(val))
-    trainer.fit(
-        module, training_loader(samples, start), val_loader, ckpt_path=last if resume else None, weights_only=True
-    )
+    trainer = _trainer(recipe, folder, bool(val), callbacks, progress)
+    loader = training_loader(samples, start)
+    try:
+        trainer.fit(module, loader, val_loader, ckpt_path=last if resume else None, weights_only=True)
+    except SystemExit:  # Lightning's answer to an interruption; it also leaves the process deaf to the next one
+        if not trainer.interrupted:
+            raise
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise KeyboardInterrupt from None
     trainer.save_checkpoint(last)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
 
 
 def set_log_aside(folder: Path, step: int) -> None:
@@ -115,14 +134,15 @@ def _steps_done(checkpoint: Path) -> int:
 def _val_loader(val: dict[str, Dataset], recipe: Recipe) -> DataLoader[object] | None:
     if not val:
         return None
-    pictures = ValPictures(val, model_labels(recipe.model), recipe.input_size)
+    pictures = ValPictures(val, model_labels(recipe.model), recipe.input_size, recipe.model.in_channels)
     return DataLoader(pictures, batch_size=8, collate_fn=list, num_workers=min(recipe.workers, 1))
 
 
-def _trainer(recipe: Recipe, folder: Path, measured: bool) -> L.Trainer:
+def _trainer(recipe: Recipe, folder: Path, measured: bool, others: Sequence[L.Callback], progress: bool) -> L.Trainer:
     schedule = recipe.schedule
     checkpoints = folder / "checkpoints"
     callbacks: list[L.Callback] = [
+        *others,
         ModelCheckpoint(checkpoints, filename="last", train_time_interval=timedelta(minutes=5), save_top_k=1,
                         enable_version_counter=False),
         LearningRateMonitor("step"),
@@ -131,7 +151,8 @@ def _trainer(recipe: Recipe, folder: Path, measured: bool) -> L.Trainer:
         callbacks.append(ModelCheckpoint(checkpoints, filename="best", monitor="fitness", mode="max",
                                          enable_version_counter=False))  # fmt: skip
         if schedule.patience:
-            callbacks.append(EarlyStopping("fitness", patience=schedule.patience, mode="max"))
+            callbacks.append(EarlyStopping("fitness", patience=schedule.patience, mode="max",
+                                           check_on_train_epoch_end=False))  # fmt: skip
     every = max(1, schedule.validate_every // schedule.batch) if schedule.validate_every else schedule.steps
     return L.Trainer(
         default_root_dir=folder,
@@ -147,12 +168,13 @@ def _trainer(recipe: Recipe, folder: Path, measured: bool) -> L.Trainer:
         check_val_every_n_epoch=None if measured else 1,
         num_sanity_val_steps=0,
         enable_model_summary=False,
+        enable_progress_bar=progress,
     )
 
 
-def _record(recipe: Recipe, folder: Path, datasets: dict[str, Dataset]) -> None:
+def _record(recipe: Recipe, folder: Path, datasets: dict[str, Dataset], left_out: dict[str, int]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "recipe.yaml", yaml.safe_dump(recipe.model_dump(mode="json", by_alias=True), sort_keys=False))
+    write_whole(folder / "recipe.yaml", yaml.safe_dump(recipe.model_dump(mode="json", by_alias=True), sort_keys=False))
     versions = {"python": platform.python_version()}
     for package in _RECORDED:
         try:
@@ -160,10 +182,12 @@ def _record(recipe: Recipe, folder: Path, datasets: dict[str, Dataset]) -> None:
         except PackageNotFoundError:
             versions[package] = "not installed"
     data = {name: {"pictures": len(d), "fingerprint": d.fingerprint()} for name, d in datasets.items()}
-    _write(folder / "run.json", json.dumps({"seed": recipe.seed, "versions": versions, "data": data}, indent=2))
+    record = {"seed": recipe.seed, "versions": versions, "data": data, "empty maps left out": left_out}
+    write_whole(folder / "run.json", json.dumps(record, indent=2))
 
 
-def _write(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
+    """Write a text and a newline; the file appears whole or not at all."""
     partial = path.with_name(path.name + ".partial")
     partial.write_text(text + "\n", encoding="utf-8")
     os.replace(partial, path)

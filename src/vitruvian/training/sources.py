@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from vitruvian.data.dataset import DataError, Dataset
-from vitruvian.data.derive import derive_facial_parts, derive_limbs
+from vitruvian.data.dataset import DataError, Dataset, Picture
+from vitruvian.data.derive import derive_faces_from_noses, derive_facial_parts, derive_limbs
 from vitruvian.data.merge import rename_labels
 from vitruvian.taxonomy import BODY_PARTS, FACIAL_PARTS, PARTS, landmark_protocol
 from vitruvian.training.recipe import ModelRecipe, Recipe, SourceRecipe
@@ -16,7 +16,12 @@ _NAMED_LABELS = {"parts": PARTS.names, "body_parts": BODY_PARTS.names, "facial_p
 
 def model_labels(recipe: ModelRecipe) -> tuple[str, ...]:
     """Class names of the model in output order."""
-    return _NAMED_LABELS[recipe.labels] if isinstance(recipe.labels, str) else tuple(recipe.labels)
+    return named_labels(recipe.labels)
+
+
+def named_labels(labels: str | Sequence[str]) -> tuple[str, ...]:
+    """A recipe's list of labels, or the one that its name stands for."""
+    return _NAMED_LABELS[labels] if isinstance(labels, str) else tuple(labels)
 
 
 def load_sources(sources: Mapping[str, SourceRecipe], recipe: Recipe) -> dict[str, Dataset]:
@@ -25,15 +30,19 @@ def load_sources(sources: Mapping[str, SourceRecipe], recipe: Recipe) -> dict[st
 
 
 def load_source(recipe: SourceRecipe, data_dir: Path) -> Dataset:
-    """Read, derive and rename one source.
+    """Read, choose pictures of, derive and rename one source.
 
     Several labels may be renamed to one; it is exhaustive where all that are renamed to it are.
 
     Raises:
-        DataError: see :meth:`Dataset.load`; also for a renamed label that the file does not have.
+        DataError: see :meth:`Dataset.load`; also for a renamed label that the file does not have, or a value of
+            ``where`` that no picture has.
     """
     path = data_dir / recipe.json_file
-    dataset = Dataset.load(path, exhaustive=recipe.exhaustive)
+    images = None if recipe.images is None else data_dir / recipe.images
+    dataset = Dataset.load(path, images, exhaustive=recipe.exhaustive)
+    for name, values in recipe.where.items():
+        dataset = _chosen(dataset, name, values, path)
     if recipe.derive == "facial_parts":
         label = next((name for name in dataset.labels if name in dataset.keypoint_names), None)
         if label is None:
@@ -41,7 +50,24 @@ def load_source(recipe: SourceRecipe, data_dir: Path) -> Dataset:
         dataset = derive_facial_parts(dataset, label, landmark_protocol(len(dataset.keypoint_names[label])))
     elif recipe.derive == "limbs":
         dataset = derive_limbs(dataset)
+    elif recipe.derive == "faces_from_noses":
+        dataset = derive_faces_from_noses(dataset)
     try:
         return rename_labels(dataset, recipe.rename)
     except DataError as error:
         raise DataError(f"{path}: cannot rename: {error}") from error
+
+
+def _chosen(dataset: Dataset, name: str, values: Sequence[str], path: Path) -> Dataset:
+    """The pictures whose source (``name`` is ``source``) or attribute is one of ``values``."""
+
+    def value(picture: Picture) -> str | None:
+        found = picture.source if name == "source" else picture.attributes.get(name)
+        return None if found is None else str(found)
+
+    there = {found for picture in dataset.pictures if (found := value(picture)) is not None}
+    for wanted in values:
+        if wanted not in there:
+            known = ", ".join(sorted(there)[:10]) or "nothing"
+            raise DataError(f"{path}: where: no picture's {name} is {wanted!r}; there is {known}")
+    return dataset.map(lambda picture: picture if value(picture) in values else None)

@@ -2,6 +2,16 @@
 
 from vitruvian.zoo.cards import Card, load_card, save_card
 from vitruvian.zoo.errors import ModelError
-from vitruvian.zoo.registry import DEFAULT_MODEL, ModelFile, find_model, list_models
+from vitruvian.zoo.registry import DEFAULT_MODEL, ModelFile, find_model, find_second_look, list_models
 
-__all__ = ["DEFAULT_MODEL", "Card", "ModelError", "ModelFile", "find_model", "list_models", "load_card", "save_card"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "Card",
+    "ModelError",
+    "ModelFile",
+    "find_model",
+    "find_second_look",
+    "list_models",
+    "load_card",
+    "save_card",
+]

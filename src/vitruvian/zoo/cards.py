@@ -46,6 +46,45 @@ class Preprocessing(_Section):
     channels: str = "RGB"
 
 
+class MapPicture(_Section):
+    """How the maps of all levels become one picture; see ``vitruvian.finders.map_pictures``.
+
+    Attributes:
+        kind: ``averaged`` over the classes (one channel) or ``stacked`` (one channel a class).
+        size: Long side of the first model's input in pixels.
+        side: Long side of the map picture in pixels.
+        scale: The value that becomes 1.
+    """
+
+    kind: Literal["averaged", "stacked"]
+    size: int = Field(ge=32)
+    side: int = Field(ge=8)
+    scale: float = Field(gt=0)
+
+
+class MapsInput(_Section):
+    """The activation maps that a second look reads in place of a picture.
+
+    Attributes:
+        model: Name of the first model.
+        sha256: Of its file: maps of other weights mean something else.
+        method: How the maps are made.
+        labels: Classes of the first model, one channel each, in this order.
+        picture: How they become one picture; None where every level is read as it is.
+    """
+
+    model: str
+    sha256: str
+    method: Literal["hirescam", "gradcam++"]
+    labels: list[str]
+    picture: MapPicture | None = None
+
+    @property
+    def channels(self) -> int:
+        """Channels of the picture, or of every level."""
+        return 1 if self.picture is not None and self.picture.kind == "averaged" else len(self.labels)
+
+
 class TrainingSet(_Section):
     """One set that taught the model.
 
@@ -116,9 +155,9 @@ class Card(_Section):
         labels: Class names in output order.
         architecture: Of the torch module.
         preprocessing: Of a picture.
+        reads: What it looks at where that is no picture.
         nms_iou: Overlap from which two boxes of a class are duplicates.
         thresholds: Confidence that a box of a label must reach to be reported.
-        lone_thresholds: The same, higher, for a part with nothing else of a person around it.
         thresholds_from: How they were fitted.
         data: What taught it.
         commercial_use: Whether the terms of the data cover it.
@@ -130,15 +169,15 @@ class Card(_Section):
     schema_: Literal["vitruvian.card/1"] = Field(alias="schema")
     name: str
     summary: str
-    task: Literal["detection"] = "detection"
+    task: Literal["detection", "second look"] = "detection"
     file: str
     sha256: str
     labels: list[str]
     architecture: Architecture
     preprocessing: Preprocessing
+    reads: MapsInput | None = None
     nms_iou: float
     thresholds: dict[str, float]
-    lone_thresholds: dict[str, float] = {}
     thresholds_from: str
     data: list[TrainingSet] = []
     commercial_use: str

@@ -33,11 +33,10 @@ def card_text(card: Card) -> str:
             f"{measured.protocol}, on {measured.data}.",
             _table(("", ""), [(name, _number(value)) for name, value in measured.headline.items()]),
             _table(
-                ("label", "threshold", "lone", "pictures", "boxes", "AP", "AP50", "AR", "precision", "recall"),
+                ("label", "threshold", "pictures", "boxes", "AP", "AP50", "AR", "precision", "recall"),
                 [
-                    (label, _number(card.thresholds.get(label)), _number(card.lone_thresholds.get(label)),
-                     str(row.pictures), str(row.instances), _number(row.ap), _number(row.ap50), _number(row.ar),
-                     _number(row.precision), _number(row.recall))
+                    (label, _number(card.thresholds.get(label)), str(row.pictures), str(row.instances),
+                     _number(row.ap), _number(row.ap50), _number(row.ar), _number(row.precision), _number(row.recall))
                     for label, row in measured.classes.items()
                 ],
             ),

@@ -61,6 +61,19 @@ def find_model(model: str | os.PathLike[str] = DEFAULT_MODEL) -> ModelFile:
     return _verified(path.with_suffix(".json"))
 
 
+def find_second_look(first: Card) -> ModelFile | None:
+    """The shipped model that reads the activation maps of a first one; None when there is none.
+
+    Raises:
+        ModelError: when its file is missing or altered.
+    """
+    for path in sorted(shipped_dir().glob("*.json")):
+        card = load_card(path)
+        if card.reads is not None and card.reads.picture is None and card.reads.sha256 == first.sha256:
+            return _verified(path)
+    return None
+
+
 def _verified(card_path: Path) -> ModelFile:
     card = load_card(card_path)
     path = card_path.parent / card.file

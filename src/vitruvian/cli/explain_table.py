@@ -1,0 +1,44 @@
+"""``vitruvian explain --table``: which layer's maps point best at what is labelled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import typer
+
+from vitruvian.cli.console import progress
+
+
+def print_table(
+    path: Path, labels: str | None, method: str, layer: str | None, model: str, threads: int, pictures: int
+) -> None:
+    """Measure and print one row a layer.
+
+    Args:
+        path: Labels as canonical, COCO or LVIS json.
+        labels: Classes, separated by commas; all that labels and model share by default.
+        method: How maps are made.
+        layer: One layer; all by default.
+        model: Name or path.
+        threads: For torch; 0 takes all.
+        pictures: The first so many are measured on.
+    """
+    import torch
+
+    from vitruvian.data.dataset import Dataset
+    from vitruvian.explain.detector_layers import ExplainedDetector
+    from vitruvian.explain.layer_table import layer_table
+
+    if threads:
+        torch.set_num_threads(threads)
+    dataset = Dataset.load(path)
+    dataset = replace(dataset, pictures=dataset.pictures[:pictures])
+    network = ExplainedDetector.load(model)
+    shared = [name for name in network.detector.labels if name in dataset.labels]
+    wanted = shared if labels is None else [name.strip() for name in labels.split(",") if name.strip()]
+    with progress("measuring", len(dataset)) as advance:
+        rows = layer_table(network, dataset, wanted, [method], [layer] if layer else None, advance)
+    typer.echo(f"{'layer':<12} {'energy':>7} {'hits':>7} {'empty':>7} {'maps':>6}   (boxes cover {rows[0].area:.3f})")
+    for row in rows:
+        typer.echo(f"{row.layer:<12} {row.energy:7.3f} {row.hits:7.3f} {row.empty:7.3f} {row.maps:6}")

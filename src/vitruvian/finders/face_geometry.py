@@ -1,0 +1,120 @@
+"""A whole face from its parts alone, by their usual place in it: the map-free second look.
+
+The occluded-face thesis (section 4.6.2) proposes to draw a box around the highlighted region of an activation map and
+to compare it with the boxes of the parts, to see whether it makes sense. Here each facial part says where the whole
+face should be; parts that agree with each other and with the strongest region of the map make a face.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitruvian.finders.detections import Detections, box_iou
+
+FACE_FROM_PART: Mapping[str, tuple[tuple[float, ...], float]] = {
+    "right eye face": ((-0.397, -0.863, 1.127, 0.639), 0.134),
+    "left eye face": ((-1.176, -0.877, 0.382, 0.661), 0.142),
+    "eyes nose": ((-1.015, -0.683, 1.027, 1.357), 0.168),
+    "right face": ((-0.410, -0.955, 1.179, 0.618), 0.170),
+    "left face": ((-1.223, -0.960, 0.391, 0.646), 0.178),
+    "nose": ((-1.907, -1.352, 1.894, 2.443), 0.421),
+    "brows": ((-1.508, -0.205, 1.531, 2.824), 0.413),
+    "mouth": ((-2.067, -2.872, 2.028, 1.267), 0.557),
+}
+"""Edges of the whole face seen from the middle of a part, in units of the square root of the part's area: medians over
+1,654 faces with 68 landmarks (HELEN, LFPW and AFW, training pictures), and the mean standard deviation of the four.
+A single eye does not say which one it is, so it says too little."""
+
+_AGREE = 0.5
+"""IoU from which a part's idea of the face agrees with the common one."""
+_LEAST_PARTS = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceFromParts:
+    """A face that parts agree on.
+
+    Attributes:
+        box: ``(4,)`` float32 ``xyxy``, in the pixels of the parts.
+        score: Noisy-or of the parts that agree, 0..1.
+        parts: Score of each agreeing part by label.
+    """
+
+    box: NDArray[np.float32]
+    score: float
+    parts: Mapping[str, float]
+
+
+def face_from_parts(parts: Detections, region: NDArray[np.float32]) -> FaceFromParts | None:
+    """The face that the parts in a region agree on.
+
+    Args:
+        parts: Facial parts, also unsure ones; of each label the best in the region counts.
+        region: ``(4,)`` box of the strongest activation, in the same pixels.
+
+    Returns:
+        None where fewer than two parts agree, or their face does not hold the middle of the region.
+    """
+    centres = (parts.boxes[:, :2] + parts.boxes[:, 2:]) / 2
+    inside = ((centres >= region[:2]) & (centres <= region[2:])).all(axis=1)
+    ideas, weights, scores, names = [], [], [], []
+    for row in np.flatnonzero(inside):  # best score first, so the first of a label is its best
+        name = parts.names[parts.labels[row]]
+        if name not in FACE_FROM_PART or name in names:
+            continue
+        edges, spread = FACE_FROM_PART[name]
+        unit = float(np.sqrt((parts.boxes[row, 2:] - parts.boxes[row, :2]).prod()))
+        ideas.append(np.tile(centres[row], 2) + unit * np.asarray(edges, dtype=np.float32))
+        weights.append(float(parts.scores[row]) / (unit * spread) ** 2)
+        scores.append(float(parts.scores[row]))
+        names.append(name)
+    if len(ideas) < _LEAST_PARTS:
+        return None
+    boxes = np.asarray(ideas, dtype=np.float32)
+    # The idea that others share most, then their weighted mean: a part that is none must not pull the face away.
+    shared = np.asarray([box_iou(box, boxes) >= _AGREE for box in boxes]) & ~np.eye(len(boxes), dtype=bool)
+    share = shared @ np.asarray(scores)
+    agree = box_iou(boxes[share.argmax()], boxes) >= _AGREE
+    if agree.sum() < _LEAST_PARTS:
+        return None
+    face = np.average(boxes[agree], axis=0, weights=np.asarray(weights)[agree]).astype(np.float32)
+    middle = (region[:2] + region[2:]) / 2
+    if not ((middle >= face[:2]) & (middle <= face[2:])).all():
+        return None
+    chosen = {name: score for name, score, kept in zip(names, scores, agree, strict=True) if kept}
+    return FaceFromParts(face, float(1 - np.prod([1 - score for score in chosen.values()])), chosen)
+
+
+def strongest_region(heat: NDArray[np.float32], stride: int, share: float = 0.5) -> NDArray[np.float32] | None:
+    """Box around the connected region of a map that holds its maximum.
+
+    Args:
+        heat: ``(h, w)`` map, e.g. the mean over classes of the activation maps after ReLU.
+        stride: Pixels between its cells.
+        share: Of the maximum that a cell must reach to belong to the region.
+
+    Returns:
+        ``(4,)`` float32 ``xyxy`` in pixels, or None for a map without anything above zero.
+    """
+    if heat.size == 0 or heat.max() <= 0:
+        return None
+    strong = heat >= share * heat.max()
+    region = np.zeros_like(strong)
+    region[np.unravel_index(heat.argmax(), heat.shape)] = True
+    while True:
+        grown = region.copy()
+        grown[1:] |= region[:-1]
+        grown[:-1] |= region[1:]
+        grown[:, 1:] |= grown[:, :-1].copy()
+        grown[:, :-1] |= grown[:, 1:].copy()
+        grown &= strong
+        if (grown == region).all():
+            break
+        region = grown
+    rows, columns = np.nonzero(region)
+    edges = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    return np.asarray(edges, dtype=np.float32) * stride

@@ -1,0 +1,110 @@
+"""Ways of finding whole faces in the activation maps of a first pass; each is a :data:`MapReader`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitruvian.finders.detections import decode, suppress
+from vitruvian.finders.detector import Detector, OutputWithMaps
+from vitruvian.finders.face_geometry import FACE_FROM_PART, face_from_parts, strongest_region
+from vitruvian.finders.map_pictures import MapMaker
+from vitruvian.images import Letterbox
+from vitruvian.taxonomy import FACIAL_PARTS
+from vitruvian.zoo import ModelError, ModelFile
+
+WHOLE_FACE = "whole face"
+
+Found = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""``(N, 4)`` ``xyxy`` boxes in pixels of the first model's input, and their ``(N,)`` scores."""
+
+MapReader = Callable[[OutputWithMaps, Letterbox, float], Found]
+"""What the first pass gave for one picture, how the picture was fitted, and the lowest score, to faces."""
+
+_UNSURE_PART = 0.05
+
+
+def reader_of(first: Detector, second: ModelFile, threads: int = 0) -> MapReader:
+    """The reader that a model of task ``second look`` is.
+
+    Raises:
+        ModelError: when it does not read the activation maps of this very file.
+    """
+    reads = second.card.reads
+    if reads is None or reads.sha256 != first.card.sha256:
+        raise ModelError(f"model {second.card.name!r} does not read the activation maps of {first.card.name!r}")
+    if reads.picture is None:
+        return LevelReader(first, second, threads)
+    return PictureReader(first, second, threads)
+
+
+class LevelReader:
+    """A small network that takes the maps of every level as they are, at feature resolution."""
+
+    def __init__(self, first: Detector, second: ModelFile, threads: int = 0) -> None:
+        import onnxruntime as ort
+
+        reads = second.card.reads
+        assert reads is not None
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(str(second.path), options, providers=["CPUExecutionProvider"])
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"{second.path}: onnxruntime cannot load it: {str(error).split(chr(10))[0]}") from error
+        self._channels = [first.names.index(label) for label in reads.labels]
+        self._method = reads.method
+        self._nms_iou = second.card.nms_iou
+
+    def __call__(self, output: OutputWithMaps, letterbox: Letterbox, threshold: float) -> Found:
+        levels = output.hirescam if self._method == "hirescam" else output.gradcampp
+        feeds = {f"maps_{s}": level[:, self._channels] for s, level in zip(output.strides, levels, strict=True)}
+        scores, boxes = self._session.run(["scores", "boxes"], feeds)
+        found = decode(scores[0], boxes[0], (WHOLE_FACE,), threshold, self._nms_iou)
+        return found.boxes, found.scores
+
+
+class PictureReader:
+    """A detector that looks at the maps of all levels joined to one picture, as the occluded-face thesis does."""
+
+    def __init__(self, first: Detector, second: ModelFile, threads: int = 0) -> None:
+        reads = second.card.reads
+        assert reads is not None
+        assert reads.picture is not None
+        self._maker = MapMaker(first, reads.method, reads.picture.kind, reads.labels, reads.picture.side)
+        self._detector = Detector(second, threads=threads)
+
+    def __call__(self, output: OutputWithMaps, letterbox: Letterbox, threshold: float) -> Found:
+        maps = self._maker.join(output, letterbox)
+        if maps.empty:
+            return np.zeros((0, 4), dtype=np.float32), np.zeros(0, dtype=np.float32)
+        found = self._detector.detect(maps.planes, letterbox.width, letterbox.height, threshold)
+        return letterbox.boxes_to_letterbox(found.boxes), found.scores
+
+
+class MapFree:
+    """No reader at all: on every level one face at most, where the mean map is strongest, if the parts there agree."""
+
+    def __init__(self, first: Detector) -> None:
+        self._names = first.names
+        self._nms_iou = first.card.nms_iou
+        self._parts = [i for i, name in enumerate(first.names) if name in FACIAL_PARTS.names]
+        # Beyond any score, so that labels without a usual place do not count.
+        self._limits = np.asarray([_UNSURE_PART if n in FACE_FROM_PART else 2.0 for n in first.names], dtype=np.float32)
+
+    def __call__(self, output: OutputWithMaps, letterbox: Letterbox, threshold: float) -> Found:
+        parts = decode(output.scores[0], output.boxes[0], self._names, self._limits, self._nms_iou)
+        boxes, scores = [], []
+        for level, stride in zip(output.hirescam, output.strides, strict=True):
+            region = strongest_region(np.maximum(level[0][self._parts], 0).mean(axis=0), stride)
+            face = None if region is None else face_from_parts(parts, region)
+            if face is not None and face.score >= threshold:
+                boxes.append(face.box)
+                scores.append(face.score)
+        found = np.asarray(boxes, dtype=np.float32).reshape(-1, 4)
+        values = np.asarray(scores, dtype=np.float32)
+        kept = suppress(found, values, np.zeros(len(values), dtype=np.int64), self._nms_iou)
+        return found[kept], values[kept]

@@ -1,0 +1,135 @@
+"""The second look: faces that the first pass is not sure of, found in its activation maps.
+
+The first pass decides at single locations. Its maps, all classes and levels of them, still show what a covered face
+leaves in view, and a small detector reads them. For a model that has no such reader, the map-free way takes its place
+(:mod:`vitruvian.finders.map_readers`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitruvian.finders.detections import Detections, box_iou
+from vitruvian.finders.detector import Detector, OutputWithMaps
+from vitruvian.finders.map_readers import WHOLE_FACE, MapFree, MapReader, reader_of
+from vitruvian.images import Letterbox
+from vitruvian.taxonomy import FACIAL_PARTS
+from vitruvian.zoo import ModelError, ModelFile
+
+_SOMETHING = 0.03
+"""Score that some facial part must reach somewhere for the maps to count as other than empty."""
+_FIRED = 0.1
+"""Score from which a part is named as evidence."""
+_SAME_FACE = 0.3
+"""IoU with a face of the first pass from which a second look has only found that face again."""
+_MAP_FREE_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recovered:
+    """Faces of a second look, best score first.
+
+    Attributes:
+        boxes: ``(N, 4)`` float32 ``xyxy`` in pixels of the network's input.
+        scores: ``(N,)`` float32 in 0..1.
+        evidence: For each, the facial parts that fired in it with their highest scores.
+    """
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    evidence: tuple[dict[str, float], ...]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+class SecondLook:
+    """Looks again, in a detector's activation maps, for faces.
+
+    Args:
+        first: The detector whose maps are read.
+        second: A model of task ``second look`` that was taught on that detector's maps; None takes the map-free way.
+        threads: CPU threads; 0 leaves the choice to onnxruntime.
+
+    Attributes:
+        threshold: Lowest score of a face.
+
+    Raises:
+        ModelError: when the detector gives no maps or knows no whole face, or the second model reads other maps.
+    """
+
+    def __init__(self, first: Detector, second: ModelFile | None, threads: int = 0) -> None:
+        card = first.card
+        if WHOLE_FACE not in card.labels:
+            raise ModelError(f"model {card.name!r} has no label {WHOLE_FACE!r}, so there is nothing to look for again")
+        if not first.map_strides:
+            raise ModelError(f"model {card.name!r} gives no activation maps; export it again to look twice")
+        self._names = first.names
+        self._parts = [i for i, name in enumerate(first.names) if name in FACIAL_PARTS.names]
+        self._read: MapReader = MapFree(first) if second is None else reader_of(first, second, threads)
+        self.threshold = _MAP_FREE_THRESHOLD if second is None else second.card.thresholds[WHOLE_FACE]
+
+    def __call__(
+        self,
+        output: OutputWithMaps,
+        letterbox: Letterbox,
+        known: NDArray[np.float32],
+        threshold: float | None = None,
+    ) -> Recovered:
+        """Look again at one picture.
+
+        Args:
+            output: What the first pass gave for it, a batch of one.
+            letterbox: How the picture was fitted into the network's input.
+            known: ``(K, 4)`` float32 faces that are sure already, ``xyxy`` in pixels of the network's input.
+            threshold: Lowest score of a face; None takes :attr:`threshold`.
+
+        Returns:
+            Further faces; none where the maps are empty.
+        """
+        scores = output.scores[0]
+        if scores[:, self._parts].max(initial=0.0) < _SOMETHING:
+            return Recovered(np.zeros((0, 4), dtype=np.float32), np.zeros(0, dtype=np.float32), ())
+        boxes, values = self._read(output, letterbox, self.threshold if threshold is None else threshold)
+        fresh = [i for i, box in enumerate(boxes) if not found_again(box, known)]
+        centres = _centres(output.hirescam, output.strides)
+        evidence = tuple(self._evidence(boxes[i], scores, centres) for i in fresh)
+        return Recovered(boxes[fresh], values[fresh], evidence)
+
+    def _evidence(
+        self, box: NDArray[np.float32], scores: NDArray[np.float32], centres: NDArray[np.float32]
+    ) -> dict[str, float]:
+        inside = ((centres >= box[:2]) & (centres <= box[2:])).all(axis=1)
+        best = scores[inside].max(axis=0, initial=0.0)
+        parts = (i for i in self._parts if self._names[i] != WHOLE_FACE and best[i] >= _FIRED)
+        fired = {self._names[i]: round(float(best[i]), 4) for i in parts}
+        return dict(sorted(fired.items(), key=lambda item: -item[1]))
+
+
+def known_faces(found: Detections) -> NDArray[np.float32]:
+    """Boxes of the whole faces among detections."""
+    return found.boxes[[found.names[label] == WHOLE_FACE for label in found.labels]]
+
+
+def found_again(box: NDArray[np.float32], known: NDArray[np.float32]) -> bool:
+    """Whether a face is one of those known: they overlap, or the middle of one lies in the other."""
+    if not len(known):
+        return False
+    middle, middles = (box[:2] + box[2:]) / 2, (known[:, :2] + known[:, 2:]) / 2
+    within = ((middle >= known[:, :2]) & (middle <= known[:, 2:])).all(axis=1)
+    around = ((middles >= box[:2]) & (middles <= box[2:])).all(axis=1)
+    return bool((within | around | (box_iou(box, known) >= _SAME_FACE)).any())
+
+
+def _centres(maps: Sequence[NDArray[np.float32]], strides: Sequence[int]) -> NDArray[np.float32]:
+    """``(N, 2)`` x, y of the locations in the order of the dense predictions, pixels of the input."""
+    rows = []
+    for level, stride in zip(maps, strides, strict=True):
+        height, width = level.shape[-2:]
+        y, x = np.mgrid[0:height, 0:width]
+        rows.append(np.stack((x.ravel() + 0.5, y.ravel() + 0.5), axis=1) * stride)
+    return np.concatenate(rows).astype(np.float32)

@@ -1,0 +1,93 @@
+"""Which box in a frame is which of those before: ByteTrack (Zhang et al., ECCV 2022) of the package ``trackers``.
+
+ByteTrack looks at sure boxes first and then continues tracks with unsure ones, which start none: an occluded face has
+a low score exactly where its track goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+
+from vitruvian.finders.errors import TrackingError
+from vitruvian.scene import Box
+
+KEPT = 1.0
+"""Seconds for which a track that is not seen is kept, as in the paper (30 frames at 30 a second)."""
+LEAST_IOU = 0.2
+"""Overlap of a box with the place where its track should be."""
+_JUST_BELOW = 1e-3
+
+
+class Tracks:
+    """The tracks of one kind of thing in one video.
+
+    Args:
+        rate: Frames a second, on average.
+        sure: Score from which a box may start a track; it is confirmed when it is seen in the next frame too.
+
+    Raises:
+        TrackingError: when the package is not installed.
+    """
+
+    def __init__(self, rate: float, sure: float) -> None:
+        try:
+            from trackers import ByteTrackTracker
+        except ImportError:
+            raise TrackingError("tracking needs the package trackers: pip install 'vitruvian[video]'") from None
+        self._sure = sure
+        self._tracker: Any = ByteTrackTracker(
+            lost_track_buffer=round(30 * KEPT),
+            frame_rate=rate,
+            track_activation_threshold=sure,
+            high_conf_det_threshold=sure,
+            minimum_consecutive_frames=2,
+            minimum_iou_threshold=LEAST_IOU,
+        )
+        self._seen: frozenset[int] = frozenset()
+
+    def step(
+        self, sure: Sequence[Box], unsure: Sequence[tuple[Box, float]], time: float
+    ) -> tuple[list[int | None], list[int | None]]:
+        """Go on by one frame.
+
+        Args:
+            sure: Boxes that may start a track.
+            unsure: Boxes that may only continue one, with their scores.
+            time: Of the frame, seconds; later than the last one.
+
+        Returns:
+            For each sure and for each unsure box the number of its confirmed track, or None. Numbers count from 0 in
+            the order of confirmation.
+        """
+        from supervision import Detections
+
+        scores = [max(self._sure, 1.0)] * len(sure) + [min(s, self._sure - _JUST_BELOW) for _, s in unsure]
+        boxes = np.asarray([*sure, *(box for box, _ in unsure)], dtype=np.float64).reshape(-1, 4)
+        given = Detections(
+            xyxy=boxes, confidence=np.asarray(scores, dtype=np.float64), data={"place": np.arange(len(boxes))}
+        )
+        tracked = self._tracker.update(given, timestamp=time)
+        ids: list[int | None] = [None] * len(boxes)
+        if len(tracked):
+            for place, number in zip(tracked.data["place"], tracked.tracker_id, strict=True):
+                ids[int(place)] = int(number) if number >= 0 else None
+        self._seen = frozenset(number for number in ids if number is not None)
+        return ids[: len(sure)], ids[len(sure) :]
+
+    def unseen(self) -> dict[int, Box]:
+        """Confirmed tracks that had no box in the last step, and where each should be by its motion."""
+        alive = self._tracker.tracked_objects
+        found = {}
+        for box, number in zip(alive.xyxy, alive.tracker_id, strict=True):
+            x1, y1, x2, y2 = (float(value) for value in box)
+            if int(number) not in self._seen and x2 > x1 and y2 > y1:
+                found[int(number)] = (x1, y1, x2, y2)
+        return found
+
+    def copy(self) -> Tracks:
+        """The tracks as they are now, to come back to."""
+        return deepcopy(self)

@@ -1,0 +1,130 @@
+"""``vitruvian explain`` as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from vitruvian.cli.main import app
+from vitruvian.explain import load_maps
+from vitruvian.images import sample_picture
+
+
+@pytest.fixture
+def explain(model_with_maps: Path, tmp_path: Path):  # type: ignore[no-untyped-def]
+    def run(*arguments: object) -> Result:
+        fixed = ["--model", str(model_with_maps), "--threads", "1", "--out", str(tmp_path / "out")]
+        return CliRunner().invoke(app, ["explain", *(str(a) for a in arguments), *fixed])
+
+    return run
+
+
+def error_of(result: Result) -> str:
+    lines = result.stderr.splitlines()
+    assert result.exit_code == 2
+    assert len(lines) == 1
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+def test_a_drawing_of_what_was_found(explain, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    result = explain(sample_picture())
+    assert result.exit_code == 0, result.output
+    assert "  0  whole face" in result.stdout
+    drawing = np.asarray(Image.open(tmp_path / "out" / "astronaut.maps.png"))
+    assert drawing.shape[2] == 3
+    assert drawing.shape[0] > 700  # more than one line of tiles
+
+
+@pytest.mark.parametrize("form", ["npz", "tiff"])
+def test_maps_of_one_level_as_they_are(explain, tmp_path: Path, form: str) -> None:  # type: ignore[no-untyped-def]
+    result = explain(sample_picture(), "--labels", "nose, mouth", "--layer", "tower.16", "--format", form)
+    assert result.exit_code == 0, result.output
+    found = load_maps(tmp_path / "out" / f"astronaut.maps.{form}", channels=2)
+    assert found.names == ("nose", "mouth")
+    assert found.maps.shape == (2, 26, 26)
+    assert found.maps.min() < 0 < found.maps.max()
+
+
+def test_averaged_and_one_file_a_class(explain, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    explain(sample_picture(), "--labels", "nose,whole face", "--maps", "per-class", "--format", "npz")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "astronaut.maps-nose.npz", "astronaut.maps-whole_face.npz"
+    ]  # fmt: skip
+    explain(sample_picture(), "--labels", "nose,whole face", "--maps", "averaged", "--format", "tiff")
+    each = [load_maps(tmp_path / "out" / f"astronaut.maps-{n}.npz").maps for n in ("nose", "whole_face")]
+    averaged = load_maps(tmp_path / "out" / "astronaut.maps.tiff", channels=1)
+    np.testing.assert_allclose(averaged.maps, np.mean(each, axis=0), atol=1e-6)
+
+
+def test_why_a_box(explain, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    result = explain(sample_picture(), "--box", 0, "--format", "npz")
+    assert result.exit_code == 0, result.output
+    assert load_maps(tmp_path / "out" / "astronaut.box0.npz", channels=1).names == ("whole face",)
+    assert "there is no box 500" in error_of(explain(sample_picture(), "--box", 500))
+
+
+def test_a_method_of_the_library(explain, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    result = explain(sample_picture(), "--labels", "nose", "--method", "eigencam", "--format", "npz")
+    assert result.exit_code == 0, result.output
+    assert load_maps(tmp_path / "out" / "astronaut.maps.npz").names == ("all classes",)
+
+
+def test_a_picture_with_no_activation(explain, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    Image.new("RGB", (200, 120), (90, 90, 90)).save(tmp_path / "grey.png")
+    for form in ("png", "npz"):
+        result = explain(tmp_path / "grey.png", "--labels", "Human ear", "--format", form)
+        assert result.exit_code == 0, result.output
+        assert (tmp_path / "out" / f"grey.maps.{form}").is_file()
+
+
+def test_bad_input_is_one_line(explain, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "no.jpg").write_text("no picture")
+    assert "no.jpg: not a picture" in error_of(explain(tmp_path / "no.jpg"))
+    assert "did you mean 'nose'" in error_of(explain(sample_picture(), "--labels", "noes"))
+    assert "there is no level 64; there are 8, 16, 32" in error_of(explain(sample_picture(), "--layer", "tower.64"))
+    assert "did you mean 'backbone.8'" in error_of(explain(sample_picture(), "--layer", "backbone.9"))
+    assert "scorecam has no joined maps" in error_of(
+        explain(sample_picture(), "--method", "scorecam", "--layer", "joined")
+    )
+
+
+def test_the_closed_form_needs_no_torch(model_with_maps: Path, tmp_path: Path) -> None:
+    program = "import sys; sys.modules['torch'] = None; from vitruvian.cli.main import app; app()"
+    command = [sys.executable, "-c", program, "explain", str(sample_picture()), "--model", str(model_with_maps)]
+    for arguments, code, line in (
+        (("--labels", "nose"), 0, ""),
+        (
+            ("--labels", "nose", "--method", "gradcam"),
+            2,
+            "error: torch is not installed: pip install 'vitruvian[train]'",
+        ),
+    ):
+        done = subprocess.run(
+            [*command, "--out", str(tmp_path), *arguments], capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr.strip()) == (code, line)
+
+
+def test_the_table_over_layers(explain, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    Image.open(sample_picture()).save(tmp_path / "a.png")
+    (tmp_path / "labels.json").write_text(
+        json.dumps({
+            "images": [{"id": 1, "file_name": "a.png", "width": 512, "height": 512}],
+            "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [178, 59, 93, 123]}],
+            "categories": [{"id": 1, "name": "Human face"}],
+        })
+    )  # fmt: skip
+    result = explain(tmp_path / "labels.json", "--table")
+    assert result.exit_code == 0, result.output
+    rows = [line.split() for line in result.stdout.splitlines()[1:]]
+    assert len(rows) == 9
+    energies = [float(row[1]) for row in rows]
+    assert energies == sorted(energies, reverse=True)
