@@ -14,7 +14,9 @@ from typer.testing import CliRunner, Result
 
 from vitruvian.cli.main import app
 from vitruvian.explain import load_maps
+from vitruvian.finders.detector import Detector
 from vitruvian.images import sample_picture
+from vitruvian.zoo import find_model
 
 
 @pytest.fixture
@@ -34,10 +36,17 @@ def error_of(result: Result) -> str:
     return lines[0]
 
 
-def test_a_drawing_of_what_was_found(explain, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def first_found(result: Result) -> str:
+    """Class of box 0 in the printed list."""
+    number, name, _, _ = result.stdout.splitlines()[0].strip().split("  ")
+    assert number == "0"
+    return name
+
+
+def test_a_drawing_of_what_was_found(explain, model_with_maps: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     result = explain(sample_picture())
     assert result.exit_code == 0, result.output
-    assert "  0  whole face" in result.stdout
+    assert first_found(result) in Detector(find_model(model_with_maps), threads=1).names
     drawing = np.asarray(Image.open(tmp_path / "out" / "astronaut.maps.png"))
     assert drawing.shape[2] == 3
     assert drawing.shape[0] > 700  # more than one line of tiles
@@ -67,7 +76,7 @@ def test_averaged_and_one_file_a_class(explain, tmp_path: Path) -> None:  # type
 def test_why_a_box(explain, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     result = explain(sample_picture(), "--box", 0, "--format", "npz")
     assert result.exit_code == 0, result.output
-    assert load_maps(tmp_path / "out" / "astronaut.box0.npz", channels=1).names == ("whole face",)
+    assert load_maps(tmp_path / "out" / "astronaut.box0.npz", channels=1).names == (first_found(result),)
     assert "there is no box 500" in error_of(explain(sample_picture(), "--box", 500))
 
 

@@ -37,7 +37,8 @@ class Analyzer:
         threads: CPU threads; 0 leaves the choice to onnxruntime.
         limits: Largest file and picture to accept.
         recover: Look again, in the activation maps, for faces that the first pass is not sure of
-            (:mod:`vitruvian.finders.recovery`); they say so in ``found_by`` and name their evidence.
+            (:mod:`vitruvian.finders.recovery`); they say so in ``found_by`` and name their evidence. None does so where
+            a model ships that was taught on the maps of this one.
 
     Raises:
         ModelError, DeviceError: when the model cannot be loaded.
@@ -59,12 +60,13 @@ class Analyzer:
         size: int = 0,
         threads: int = 0,
         limits: Limits = Limits(),
-        recover: bool = False,
+        recover: bool | None = None,
     ) -> None:
         self.detector = Detector(find_model(model), device, threads, size)
         self.second_look: SecondLook | None = None
-        if recover:
-            self.second_look = SecondLook(self.detector, find_second_look(self.detector.card), threads)
+        reader = None if recover is False else find_second_look(self.detector.card)
+        if recover or reader is not None:
+            self.second_look = SecondLook(self.detector, reader, threads)
         known = self.detector.names
         wanted = threshold if isinstance(threshold, Mapping) else {}
         for label in (*(labels or ()), *wanted):
@@ -79,6 +81,8 @@ class Analyzer:
             self.thresholds = {**self.detector.card.thresholds, **wanted}
         else:
             self.thresholds = threshold
+        if self.second_look is not None and (threshold is not None and not wanted or WHOLE_FACE in wanted):
+            self.second_look.threshold = self.face_threshold
         self.labels = frozenset(labels) if labels is not None else frozenset(known)
         self.limits = limits
 

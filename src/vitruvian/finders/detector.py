@@ -49,13 +49,16 @@ class Detector:
 
     Raises:
         DeviceError: when onnxruntime has no such device here.
-        ModelError: when the file cannot be loaded.
+        ModelError: when the file cannot be loaded, or takes the activation maps of every level in place of a picture.
     """
 
     def __init__(self, model: ModelFile, device: str = "cpu", threads: int = 0, size: int = 0) -> None:
         import onnxruntime as ort
 
         self.card = model.card
+        reads = model.card.reads
+        if reads is not None and reads.picture is None:
+            raise ModelError(f"model {model.card.name!r} looks at activation maps of {reads.model!r}, not at pictures")
         self.names = tuple(model.card.labels)
         self.size = size or model.card.preprocessing.size
         options = ort.SessionOptions()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vitruvian.finders.detections import Detections, box_iou
+from vitruvian.finders.detections import Detections
 from vitruvian.finders.detector import Detector, OutputWithMaps
 from vitruvian.finders.map_readers import WHOLE_FACE, MapFree, MapReader, reader_of
 from vitruvian.images import Letterbox
@@ -24,8 +24,8 @@ _SOMETHING = 0.03
 """Score that some facial part must reach somewhere for the maps to count as other than empty."""
 _FIRED = 0.1
 """Score from which a part is named as evidence."""
-_SAME_FACE = 0.3
-"""IoU with a face of the first pass from which a second look has only found that face again."""
+_SHARED = 0.1
+"""Share of the smaller of two boxes from which a second look has only found a face of the first pass again."""
 _MAP_FREE_THRESHOLD = 0.5
 
 
@@ -116,13 +116,11 @@ def known_faces(found: Detections) -> NDArray[np.float32]:
 
 
 def found_again(box: NDArray[np.float32], known: NDArray[np.float32]) -> bool:
-    """Whether a face is one of those known: they overlap, or the middle of one lies in the other."""
-    if not len(known):
-        return False
-    middle, middles = (box[:2] + box[2:]) / 2, (known[:, :2] + known[:, 2:]) / 2
-    within = ((middle >= known[:, :2]) & (middle <= known[:, 2:])).all(axis=1)
-    around = ((middles >= box[:2]) & (middles <= box[2:])).all(axis=1)
-    return bool((within | around | (box_iou(box, known) >= _SAME_FACE)).any())
+    """Whether a face is one of those known, or lies partly on one: two faces hardly ever share a tenth of either."""
+    sides = np.minimum(box[2:], known[:, 2:]) - np.maximum(box[:2], known[:, :2])
+    common = sides.clip(min=0).prod(axis=1)
+    smaller = np.minimum((box[2:] - box[:2]).prod(), (known[:, 2:] - known[:, :2]).prod(axis=1))
+    return bool((common > _SHARED * smaller).any())
 
 
 def _centres(maps: Sequence[NDArray[np.float32]], strides: Sequence[int]) -> NDArray[np.float32]:

@@ -23,7 +23,7 @@ from vitruvian.taxonomy import SKELETONS, Colour, part_colour
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw, ImageFont
 
-    from vitruvian.scene import Part, Person, Scene
+    from vitruvian.scene import Face, Part, Person, Scene
 
 _WHITE: Colour = (255, 255, 255)
 _DARK: Colour = (24, 24, 28)
@@ -123,7 +123,7 @@ def _items(scene: Scene, scale: float, width: int, height: int, style: _Style) -
         if box := clip(face.box):
             sides = box_segments(box)
             segments = tuple(dashed(sides, 7.0 * style.line) if face.found_by == "recovery" else sides)
-            found.append(_Item(box, segments, part_colour("whole face"), 1.8, _wordings("face", face.score)))
+            found.append(_Item(box, segments, part_colour("whole face"), 1.8, _wordings(_face_name(face), face.score)))
     return found
 
 
@@ -163,6 +163,10 @@ def _part_name(part: Part) -> str:
     if part.label == "Human face":  # "face" alone is the whole face, brows to chin
         name = "human face"
     return name if part.side is None else f"{part.side} {name}"
+
+
+def _face_name(face: Face) -> str:
+    return "face" if face.track is None else f"face #{face.track}"
 
 
 def _wordings(name: str, score: float) -> tuple[str, ...]:
