@@ -1,11 +1,15 @@
 """What a video tells beyond its frames: faces found and false boxes, frame by frame and with the help of tracks.
 
-    python benchmarks/video_faces.py DATA_DIR [--videos 24] [--frames 40] [--save FOLDER]
+    python benchmarks/video_faces.py DATA_DIR [--model NAME] [--videos 24] [--frames 40] [--far N] [--save FOLDER]
 
-DATA_DIR holds ``faces68/val.json``. A video shows two of its pictures side by side, filmed by a camera that pans, zooms
-and shakes; in front of each face something passes by and stays a while (kinds that training never uses), and the sensor
-is noisy. Every frame has the true boxes, hidden faces included. Not counted either way are faces of which less than
-half is in view, and what the detector takes for further faces in the pictures as they are. ``--save`` keeps the videos.
+DATA_DIR holds ``faces68/val.json``, and ``negatives/val.json`` for ``--far``. A video shows two of its pictures side by
+side, filmed by a camera that pans, zooms and shakes; in front of each face something passes by and stays a while (kinds
+that training never uses), and the sensor is noisy. Every frame has the true boxes, hidden faces included. Not counted
+either way are faces of which less than half is in view, and what the detector takes for further faces in the pictures
+as they are. ``--save`` keeps the videos.
+
+With ``--far 3`` all this is a ninth of a larger frame, the rest of which shows a picture without people: faces that are
+small to the network though the frame has their pixels, as in a room that is watched.
 """
 
 from __future__ import annotations
@@ -32,6 +36,7 @@ from vitruvian.finders.video import AnalyzerEyes, Eyes, VideoOptions, watch
 from vitruvian.images import Crop, read_picture, resize
 from vitruvian.images.video import Frame, Video, write_video
 from vitruvian.scene import Box, Face, Scene
+from vitruvian.zoo import DEFAULT_MODEL
 
 WIDTH, HEIGHT, RATE = 480, 360, 25.0
 IN_FRONT = tuple(kind for kind in VALIDATION_KINDS if kind.in_front)
@@ -141,6 +146,19 @@ def film(halves: Sequence[Half], frames: int, rng: np.random.Generator) -> Itera
         yield np.clip(seen, 0, 255).astype(np.uint8), Truth(inside, share >= 0.5, crop.boxes_to_crop(further))
 
 
+def surrounded(
+    frames: Iterator[tuple[NDArray[np.uint8], Truth]], around: NDArray[np.uint8], rng: np.random.Generator
+) -> Iterator[tuple[NDArray[np.uint8], Truth]]:
+    """The same frames at a place in a larger picture."""
+    x = int(rng.integers(around.shape[1] - WIDTH + 1))
+    y = int(rng.integers(around.shape[0] - HEIGHT + 1))
+    shift = np.float32([x, y, x, y])
+    for picture, truth in frames:
+        whole = around.copy()
+        whole[y : y + HEIGHT, x : x + WIDTH] = picture
+        yield whole, Truth(truth.faces + shift, truth.count, truth.ignored + shift)
+
+
 @dataclass(slots=True)
 class Cached:
     """Eyes that look at a frame once for all ways of using it, and know how long looking took."""
@@ -239,6 +257,8 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--model", default=DEFAULT_MODEL)
+    parser.add_argument("--far", type=int, default=1)
     parser.add_argument("--save", type=Path)
     arguments = parser.parse_args()
     dataset = Dataset.load(arguments.data / "faces68" / "val.json")
@@ -248,10 +268,12 @@ def main() -> None:
     usable = [picture for picture in dataset.pictures if len(whole[picture.id]) == 1]
     rng = np.random.default_rng(arguments.seed)
     order = rng.permutation(len(usable))
-    analyzer = Analyzer(threads=arguments.threads)
+    analyzer = Analyzer(arguments.model, threads=arguments.threads)
+    empty = Dataset.load(arguments.data / "negatives" / "val.json") if arguments.far > 1 else None
     ways = {
         "frame by frame": None,
         "tracked": VideoOptions(again=False, fill=0),
+        "tracked, motion": VideoOptions(again=False),
         "tracked, looked again": VideoOptions(fill=0),
         "tracked, looked again, motion": VideoOptions(),
     }
@@ -263,10 +285,14 @@ def main() -> None:
         for number in range(arguments.videos):
             pair = [usable[order[(2 * number + k) % len(order)]] for k in range(2)]
             halves = [half(dataset, picture, whole[picture.id][0], analyzer, rng) for picture in pair]
+            shown = film(halves, arguments.frames, rng)
+            if empty is not None:
+                around = read_picture(empty.path(empty.pictures[number % len(empty)]))
+                shown = surrounded(shown, resize(around, WIDTH * arguments.far, HEIGHT * arguments.far), rng)
             truths = []
             path = folder / f"{number:02d}.mp4"
             with write_video(path, RATE) as writer:
-                for i, (picture, truth) in enumerate(film(halves, arguments.frames, rng)):
+                for i, (picture, truth) in enumerate(shown):
                     writer.add(picture, i / RATE)
                     truths.append(truth)
             eyes = Cached(AnalyzerEyes(analyzer, path.name))
@@ -283,7 +309,8 @@ def main() -> None:
             first, again, rest = first + eyes.first_seconds, again + eyes.again_seconds, rest + spent
             all_faces = [[*scene.faces, *faint] for scene, faint in (eyes.seen[f.number] for f in frames)]
             kept.append((truths, all_faces))
-    print(f"{arguments.videos} videos of {arguments.frames} frames, {WIDTH} x {HEIGHT}, seed {arguments.seed}")
+    size = f"{WIDTH * arguments.far} x {HEIGHT * arguments.far}"
+    print(f"{arguments.videos} videos of {arguments.frames} frames, {size}, seed {arguments.seed}, {arguments.model}")
     for name, tally in tallies.items():
         print(f"{name:<32}{tally}")
     threshold, fair = lower_threshold(kept, tallies["tracked, looked again, motion"])

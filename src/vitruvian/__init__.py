@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vitruvian.api import analyze
+    from vitruvian.api import analyze, analyze_video
     from vitruvian.finders import Analyzer
     from vitruvian.images import draw_scene, read_picture
     from vitruvian.scene import Face, Part, Person, Scene
@@ -29,6 +29,7 @@ _HOMES = {
     "Person": "vitruvian.scene",
     "Scene": "vitruvian.scene",
     "analyze": "vitruvian.api",
+    "analyze_video": "vitruvian.api",
     "draw_scene": "vitruvian.images",
     "find_model": "vitruvian.zoo",
     "list_models": "vitruvian.zoo",
@@ -43,6 +44,7 @@ __all__ = [
     "Scene",
     "__version__",
     "analyze",
+    "analyze_video",
     "draw_scene",
     "find_model",
     "list_models",

@@ -19,7 +19,7 @@ input_size: 64
 model: {{labels: [square, disc], backbone: mobilenetv2_035, pretrained: false, width: 24, depth: 1}}
 data: {{cache_side: 96, train: {{old: {{json: {folder}/old.json, about: drawn, terms: none}}}}}}
 augment: {{zoom: [0.9, 1.1], mosaic: 0, grey: 0, occlude: 0}}
-schedule: {{pictures: {pictures}, batch: 8, sizes: [[0.0, 64]], learning_rate: 0.004, ema: 0.9, validate_every: 0}}
+schedule: {{pictures: {pictures}, batch: 8, sizes: [[0.0, 64]], learning_rate: 0.006, ema: 0.8, validate_every: 0}}
 """
 
 

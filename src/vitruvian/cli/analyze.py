@@ -49,8 +49,13 @@ def analyze(
     size: Annotated[int, typer.Option(min=0, help="Long side of the network's input; 0 takes the model's.")] = 0,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 takes all.")] = 0,
     recover: Annotated[
-        bool, typer.Option("--recover/--no-recover", help="Look again, in the activation maps, for missed faces.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--recover/--no-recover",
+            help="Look again, in the activation maps, for missed faces; by default with the model that ships.",
+            show_default=False,
+        ),
+    ] = None,
     every: Annotated[int, typer.Option(min=1, help="Of a video, look at each so-manieth frame.")] = 1,
     one_face: Annotated[
         bool, typer.Option("--one-face", help="Of a video, keep one face a frame: that of the surest track.")

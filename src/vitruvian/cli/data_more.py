@@ -13,7 +13,7 @@ from vitruvian.cli.console import progress
 from vitruvian.cli.data_common import Exhaustive, Images, OneSet, load, one_line_errors
 
 if TYPE_CHECKING:
-    from vitruvian.data.frames import Frame
+    from vitruvian.images.video import Frame
 
 
 def register(app: typer.Typer) -> None:

@@ -81,7 +81,7 @@ class Analyzer:
             self.thresholds = {**self.detector.card.thresholds, **wanted}
         else:
             self.thresholds = threshold
-        if self.second_look is not None and (threshold is not None and not wanted or WHOLE_FACE in wanted):
+        if self.second_look is not None and ((threshold is not None and not wanted) or WHOLE_FACE in wanted):
             self.second_look.threshold = self.face_threshold
         self.labels = frozenset(labels) if labels is not None else frozenset(known)
         self.limits = limits

@@ -19,8 +19,9 @@ NEAR = "near where it was"
 REACH = 2.2
 """Side of the square that is looked at, in sides of the face: as much surroundings as around faces in training."""
 INPUT_SIZE = 320
-"""Long side of the network's input: the face is about 150 pixels large in it. 416 finds no more and costs more; both
-chosen, as :data:`FAINT_FITS`, with ``benchmarks/video_faces.py`` on other videos than those whose result is told."""
+"""Long side of the network's input: the face is about 150 pixels large in it. At 416 as many were found, with more
+false boxes and in more time (``benchmarks/video_faces.py``, with other videos than those whose result is told, though
+of the same validation pictures; :data:`FAINT_FITS` was chosen there too)."""
 LEAST_SCORE = 0.15
 """Of the face in the closer look."""
 SURE, SURE_FITS, FAINT_FITS = 0.5, 0.3, 0.7

@@ -81,7 +81,8 @@ class PictureReader:
         maps = self._maker.join(output, letterbox)
         if maps.empty:
             return np.zeros((0, 4), dtype=np.float32), np.zeros(0, dtype=np.float32)
-        found = self._detector.detect(maps.planes, letterbox.width, letterbox.height, threshold)
+        planes = np.rint(maps.planes * 255).astype(np.uint8)  # as map files are read
+        found = self._detector.detect(planes, letterbox.width, letterbox.height, threshold)
         return letterbox.boxes_to_letterbox(found.boxes), found.scores
 
 

@@ -12,7 +12,7 @@ from vitruvian.data.dataset import Dataset
 from vitruvian.finders.detector import Detector
 from vitruvian.finders.map_dataset import check_reads
 from vitruvian.finders.map_readers import WHOLE_FACE
-from vitruvian.finders.recovery import SecondLook, found_again
+from vitruvian.finders.recovery import PROPOSED, SecondLook, found_again
 from vitruvian.images import read_planes, read_reduced
 from vitruvian.metrics import Predictions
 from vitruvian.zoo import find_model
@@ -103,6 +103,37 @@ def predict_faces(
         if progress is not None:
             progress(done)
     return _faces(rows[None]), {name: _faces(rows[name]) for name in second}
+
+
+def predict_witnesses(
+    first: Detector, second: SecondLook, dataset: Dataset
+) -> tuple[Predictions, Predictions, NDArray[np.float64]]:
+    """What a second look proposes beyond the first pass at its card's threshold, for fitting how witnesses are joined.
+
+    Returns:
+        Faces of the first pass, faces that the reader proposes with its own scores, and their ``(N, 3)`` witnesses
+        (:meth:`SecondLook.witnesses`).
+
+    Raises:
+        ReadError: when a picture cannot be read.
+    """
+    limit = first.card.thresholds[WHOLE_FACE]
+    limits = {name: limit if name == WHOLE_FACE else 2.0 for name in first.names}
+    sure: list[_Row] = []
+    proposed: list[_Row] = []
+    witnesses = [np.zeros((0, 3))]
+    for picture in dataset.pictures:
+        pixels, width, height = read_reduced(dataset.path(picture), first.size)
+        letterbox = first.letterbox(width, height)
+        canvas = letterbox.apply(pixels, first.card.preprocessing.pad_value)
+        output = first.run_with_maps(first.prepare(canvas))
+        found = first.decoded(output.scores[0], output.boxes[0], letterbox, limits)
+        known = letterbox.boxes_to_letterbox(found.boxes)
+        boxes, scores = second.propose(output, letterbox, known, PROPOSED)
+        sure.append((picture.id, found.boxes, found.scores))
+        proposed.append((picture.id, letterbox.boxes_to_original(boxes), scores))
+        witnesses.append(second.witnesses(output, letterbox, boxes, scores))
+    return _faces(sure), _faces(proposed), np.concatenate(witnesses)
 
 
 def not_found_by(first: Predictions, second: Predictions) -> Predictions:

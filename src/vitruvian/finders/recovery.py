@@ -1,24 +1,27 @@
 """The second look: faces that the first pass is not sure of, found in its activation maps.
 
 The first pass decides at single locations. Its maps, all classes and levels of them, still show what a covered face
-leaves in view, and a small detector reads them. For a model that has no such reader, the map-free way takes its place
-(:mod:`vitruvian.finders.map_readers`).
+leaves in view, and a small detector reads them. Two further witnesses are heard on each face that it proposes: the
+first pass's own score there, however low, and facial parts that agree on the box; a logistic regression joins the
+three. For a model that has no reader, the map-free way takes its place (:mod:`vitruvian.finders.map_readers`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitruvian.finders.detections import Detections
+from vitruvian.finders.detections import Detections, box_iou, decode
 from vitruvian.finders.detector import Detector, OutputWithMaps
 from vitruvian.finders.map_readers import WHOLE_FACE, MapFree, MapReader, reader_of
 from vitruvian.images import Letterbox
 from vitruvian.taxonomy import FACIAL_PARTS
 from vitruvian.zoo import ModelError, ModelFile
+from vitruvian.zoo.cards import Fusion
 
 _SOMETHING = 0.03
 """Score that some facial part must reach somewhere for the maps to count as other than empty."""
@@ -27,6 +30,12 @@ _FIRED = 0.1
 _SHARED = 0.1
 """Share of the smaller of two boxes from which a second look has only found a face of the first pass again."""
 _MAP_FREE_THRESHOLD = 0.5
+PROPOSED = 0.1
+"""Reader's score from which other witnesses are heard."""
+_SAME_BOX, _AGREEING = 0.5, 0.4
+"""IoU from which a witness speaks of the same face."""
+_LEAST = 0.01
+"""Score of a witness that says nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +79,11 @@ class SecondLook:
             raise ModelError(f"model {card.name!r} gives no activation maps; export it again to look twice")
         self._names = first.names
         self._parts = [i for i, name in enumerate(first.names) if name in FACIAL_PARTS.names]
-        self._read: MapReader = MapFree(first) if second is None else reader_of(first, second, threads)
+        self._face = first.names.index(WHOLE_FACE)
+        self._nms_iou = card.nms_iou
+        self._agreement = MapFree(first)
+        self._read: MapReader = self._agreement if second is None else reader_of(first, second, threads)
+        self.fusion = None if second is None else second.card.fusion
         self.threshold = _MAP_FREE_THRESHOLD if second is None else second.card.thresholds[WHOLE_FACE]
 
     def __call__(
@@ -94,11 +107,46 @@ class SecondLook:
         scores = output.scores[0]
         if scores[:, self._parts].max(initial=0.0) < _SOMETHING:
             return Recovered(np.zeros((0, 4), dtype=np.float32), np.zeros(0, dtype=np.float32), ())
-        boxes, values = self._read(output, letterbox, self.threshold if threshold is None else threshold)
-        fresh = [i for i, box in enumerate(boxes) if not found_again(box, known)]
+        least = self.threshold if threshold is None else threshold
+        boxes, values = self.propose(output, letterbox, known, least if self.fusion is None else PROPOSED)
+        if self.fusion is not None and len(boxes):
+            values = joined(self.fusion, self.witnesses(output, letterbox, boxes, values))
+            order = np.argsort(-values, kind="stable")
+            order = order[values[order] >= least]
+            boxes, values = boxes[order], values[order]
         centres = _centres(output.hirescam, output.strides)
-        evidence = tuple(self._evidence(boxes[i], scores, centres) for i in fresh)
-        return Recovered(boxes[fresh], values[fresh], evidence)
+        return Recovered(boxes, values, tuple(self._evidence(box, scores, centres) for box in boxes))
+
+    def propose(
+        self, output: OutputWithMaps, letterbox: Letterbox, known: NDArray[np.float32], threshold: float
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Faces that the reader sees and that are none of ``known``: boxes and the reader's own scores."""
+        boxes, values = self._read(output, letterbox, threshold)
+        fresh = [i for i, box in enumerate(boxes) if not found_again(box, known)]
+        return boxes[fresh], values[fresh]
+
+    def witnesses(
+        self,
+        output: OutputWithMaps,
+        letterbox: Letterbox,
+        boxes: NDArray[np.float32],
+        scores: NDArray[np.float32],
+    ) -> NDArray[np.float64]:
+        """What speaks for each face that the reader proposes.
+
+        Returns:
+            ``(N, 3)``: logit of the reader's score, logit of the first pass's score, agreement of parts in 0..1.
+        """
+        limits = np.full(len(self._names), 2.0, dtype=np.float32)  # beyond any score: only whole faces count
+        limits[self._face] = _LEAST
+        weak = decode(output.scores[0], output.boxes[0], self._names, limits, self._nms_iou)
+        parts = self._agreement(output, letterbox, 0.0)
+        rows = np.zeros((len(boxes), 3))
+        for row, box, score in zip(rows, boxes, scores, strict=True):
+            first = weak.scores[box_iou(box, weak.boxes) >= _SAME_BOX].max(initial=_LEAST)
+            agreeing = parts[1][box_iou(box, parts[0]) >= _AGREEING].max(initial=0.0)
+            row[:] = (_logit(float(score)), _logit(float(first)), agreeing)
+        return rows
 
     def _evidence(
         self, box: NDArray[np.float32], scores: NDArray[np.float32], centres: NDArray[np.float32]
@@ -108,6 +156,18 @@ class SecondLook:
         parts = (i for i in self._parts if self._names[i] != WHOLE_FACE and best[i] >= _FIRED)
         fired = {self._names[i]: round(float(best[i]), 4) for i in parts}
         return dict(sorted(fired.items(), key=lambda item: -item[1]))
+
+
+def joined(fusion: Fusion, witnesses: NDArray[np.float64]) -> NDArray[np.float32]:
+    """``(N,)`` scores in 0..1 out of ``(N, 3)`` witnesses."""
+    total = witnesses @ np.array([fusion.reader, fusion.first_pass, fusion.parts]) + fusion.bias
+    joined: NDArray[np.float32] = (1 / (1 + np.exp(-total))).astype(np.float32)
+    return joined
+
+
+def _logit(score: float) -> float:
+    score = min(max(score, 1e-6), 1 - 1e-6)
+    return math.log(score / (1 - score))
 
 
 def known_faces(found: Detections) -> NDArray[np.float32]:

@@ -40,7 +40,8 @@ class Tracks:
             raise TrackingError("tracking needs the package trackers: pip install 'vitruvian[video]'") from None
         self._sure = sure
         self._tracker: Any = ByteTrackTracker(
-            lost_track_buffer=round(30 * KEPT),
+            # In frames at 30 a second; it lets go one frame early, and rounds down.
+            lost_track_buffer=30 * (KEPT + 1.01 / rate),
             frame_rate=rate,
             track_activation_threshold=sure,
             high_conf_det_threshold=sure,
@@ -48,16 +49,17 @@ class Tracks:
             minimum_iou_threshold=LEAST_IOU,
         )
         self._seen: frozenset[int] = frozenset()
+        # The package numbers tracks over all its trackers; here each video counts from 0.
+        self._numbers: dict[int, int] = {}
 
     def step(
-        self, sure: Sequence[Box], unsure: Sequence[tuple[Box, float]], time: float
+        self, sure: Sequence[Box], unsure: Sequence[tuple[Box, float]]
     ) -> tuple[list[int | None], list[int | None]]:
         """Go on by one frame.
 
         Args:
             sure: Boxes that may start a track.
             unsure: Boxes that may only continue one, with their scores.
-            time: Of the frame, seconds; later than the last one.
 
         Returns:
             For each sure and for each unsure box the number of its confirmed track, or None. Numbers count from 0 in
@@ -70,23 +72,27 @@ class Tracks:
         given = Detections(
             xyxy=boxes, confidence=np.asarray(scores, dtype=np.float64), data={"place": np.arange(len(boxes))}
         )
-        tracked = self._tracker.update(given, timestamp=time)
+        tracked = self._tracker.update(given)
         ids: list[int | None] = [None] * len(boxes)
         if len(tracked):
             for place, number in zip(tracked.data["place"], tracked.tracker_id, strict=True):
-                ids[int(place)] = int(number) if number >= 0 else None
+                ids[int(place)] = self._number(int(number))
         self._seen = frozenset(number for number in ids if number is not None)
         return ids[: len(sure)], ids[len(sure) :]
 
     def unseen(self) -> dict[int, Box]:
         """Confirmed tracks that had no box in the last step, and where each should be by its motion."""
-        alive = self._tracker.tracked_objects
         found = {}
-        for box, number in zip(alive.xyxy, alive.tracker_id, strict=True):
-            x1, y1, x2, y2 = (float(value) for value in box)
-            if int(number) not in self._seen and x2 > x1 and y2 > y1:
-                found[int(number)] = (x1, y1, x2, y2)
+        for track in self._tracker.tracks:
+            x1, y1, x2, y2 = (float(value) for value in track.get_state_bbox())
+            number = self._number(int(track.tracker_id))
+            if number is not None and number not in self._seen and x2 > x1 and y2 > y1:
+                found[number] = (x1, y1, x2, y2)
         return found
+
+    def _number(self, number: int) -> int | None:
+        """Number of a track in this video; None of one that is not confirmed."""
+        return None if number < 0 else self._numbers.setdefault(number, len(self._numbers))
 
     def copy(self) -> Tracks:
         """The tracks as they are now, to come back to."""

@@ -127,8 +127,7 @@ def watch(frames: Iterable[Frame], eyes: Eyes, rate: float, options: VideoOption
     standing: dict[int, float] = {}
 
     def finished(scene: Scene) -> Scene:
-        time = scene.time if scene.time is not None else 0.0
-        ids, _ = people.step([person.box for person in scene.people], [], time)
+        ids, _ = people.step([person.box for person in scene.people], [])
         named = tuple(replace(person, track=number) for person, number in zip(scene.people, ids, strict=True))
         scene = replace(scene, people=named)
         return eyes.only(_one_face(scene, standing) if options.one_face else scene)
@@ -177,19 +176,19 @@ class FaceTracks:
         # What a second pass recovered is reported, but it starts no track.
         unsure = [face for face in scene.faces if face.found_by == "recovery"]
         before = self._tracks.copy()
-        ids = self._step(sure, unsure, frame.time)
+        ids = self._step(sure, unsure)
         more = self._continued(frame, scene, faint)
         if more:
             self._tracks = before
-            ids = self._step(sure, [*unsure, *more], frame.time)
+            ids = self._step(sure, [*unsure, *more])
         told = [replace(face, track=number) for face, number in zip([*sure, *unsure, *more], ids, strict=True)]
         old, new = told[: len(scene.faces)], [face for face in told[len(scene.faces) :] if face.track is not None]
         order = {face.box: k for k, face in enumerate(scene.faces)}
         scene = replace(scene, faces=tuple(sorted(old, key=lambda face: order[face.box])))
         return _joined(scene, new) if new else scene
 
-    def _step(self, sure: Sequence[Face], unsure: Sequence[Face], time: float) -> list[int | None]:
-        first, second = self._tracks.step([f.box for f in sure], [(f.box, f.score) for f in unsure], time)
+    def _step(self, sure: Sequence[Face], unsure: Sequence[Face]) -> list[int | None]:
+        first, second = self._tracks.step([f.box for f in sure], [(f.box, f.score) for f in unsure])
         return first + second
 
     def _continued(self, frame: Frame, scene: Scene, faint: Sequence[Face]) -> list[Face]:

@@ -92,7 +92,7 @@ def fit_second_thresholds(sets: Mapping[str, Passes], label: str, precision: flo
     for passes in sets.values():
         for name, found in passes.second.items():
             pooled.setdefault(name, []).append(second_look_curve(passes.truth, passes.first, found, label))
-    return {name: _joined(curves).threshold_for(precision) for name, curves in pooled.items()}
+    return {name: joined_curves(curves).threshold_for(precision) for name, curves in pooled.items()}
 
 
 def evaluate_recovered(
@@ -174,7 +174,8 @@ def _missed(passes: Passes, label: str, number: NDArray[np.int64], count: int) -
     return faces - found
 
 
-def _joined(curves: list[SecondLookCurve]) -> SecondLookCurve:
+def joined_curves(curves: list[SecondLookCurve]) -> SecondLookCurve:
+    """Several sets' detections as one list; ``picture`` and ``row`` stay those of their own sets."""
     scores = np.concatenate([c.scores for c in curves])
     order = np.argsort(-scores, kind="stable")
     right = np.concatenate([c.right for c in curves])[order]
@@ -188,6 +189,7 @@ def _joined(curves: list[SecondLookCurve]) -> SecondLookCurve:
         false=np.arange(1, len(true) + 1) - true,
         picture=np.concatenate([c.picture for c in curves])[order],
         right=right,
+        row=np.concatenate([c.row for c in curves])[order],
     )
 
 

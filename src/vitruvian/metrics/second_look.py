@@ -26,6 +26,7 @@ class SecondLookCurve:
             not found again: a second box on it is wrong.
         picture: ``(D,)`` int64 index of the picture of each detection.
         right: ``(D,)`` bool, whether each is right.
+        row: ``(D,)`` int64 row of each among the second look's predictions of the label.
     """
 
     faces: int
@@ -36,6 +37,7 @@ class SecondLookCurve:
     false: NDArray[np.int64]
     picture: NDArray[np.int64]
     right: NDArray[np.bool_]
+    row: NDArray[np.int64]
 
     @property
     def missed(self) -> int:
@@ -73,7 +75,8 @@ def second_look_curve(truth: Dataset, first: Predictions, second: Predictions, l
     """
     if label not in truth.labels:
         raise MetricError(f"no {label!r} among the labels: {', '.join(truth.labels)}")
-    both = _both(_of(first, label), _of(second, label))
+    first, second = _of(first, label), _of(second, label)
+    both = _both(first, second)
     matches = match(judge(truth, both, "partial"), ious=(0.5,))
     rows = matches.of_label(truth.labels.index(label))
     rows = rows[~matches.ignored[rows, 0]]
@@ -91,6 +94,7 @@ def second_look_curve(truth: Dataset, first: Predictions, second: Predictions, l
         false=np.arange(1, len(true) + 1) - true,
         picture=matches.judged.det_picture[place][later],
         right=right[later],
+        row=matches.judged.det_index[place][later] - len(first),
     )
 
 

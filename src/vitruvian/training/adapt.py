@@ -21,6 +21,7 @@ from vitruvian.finders.detector import Detector as OnnxDetector
 from vitruvian.finders.predict import predict_dataset
 from vitruvian.metrics import ComparisonResult, Predictions, compare_boxes, recall_of_labelled
 from vitruvian.metrics.presence import FoundInstances
+from vitruvian.networks.detector import Detector
 from vitruvian.training.initial import starting_weights
 from vitruvian.training.module import build_detector, normalise
 from vitruvian.training.publish import publish
@@ -258,7 +259,7 @@ def _schedule(pictures: int, size: int) -> ScheduleRecipe:
         pictures=steps * batch,
         batch=batch,
         sizes=[(0.0, max(32, round(0.75 * size / 32) * 32))],
-        learning_rate=5e-4,
+        learning_rate=1e-3,
         weight_decay=0.0,  # it would pull to zero, not to the start
         warmup=0.1,
         ema=0.98,
@@ -304,6 +305,15 @@ def adapt(
         FileExistsError: when the folder holds a run and ``resume`` is False.
         KeyboardInterrupt: when it was interrupted; it can be resumed.
     """
+    net = train_as_planned(plan, folder, resume, progress)
+    recipe = load_recipe(folder / "recipe.yaml")
+    return measure(plan, publish(net, recipe, folder, progress, plan.base.card), progress)
+
+
+def train_as_planned(
+    plan: Plan, folder: Path, resume: bool = False, progress: Callable[[str], None] = lambda line: None
+) -> Detector:
+    """The adapted network; see :func:`adapt` for arguments and errors."""
     recipe = plan.recipe
     if resume and (folder / "recipe.yaml").is_file():
         begun = load_recipe(folder / "recipe.yaml")
@@ -311,14 +321,12 @@ def adapt(
         recipe = recipe.model_copy(update={"schedule": begun.schedule})
         if begun != recipe:
             raise AdaptError(f"{folder}: was begun with other pictures or options; choose another folder")
-    init = starting_weights(str(plan.base.path), recipe.model)
     progress(
         f"adapting {plan.base.card.name} to {len(plan.train)} pictures: {recipe.schedule.steps} steps of "
         f"{recipe.schedule.batch}; measured on {plan.val_is}"
     )
-    train(recipe, folder, init, resume, folder / "cache")
-    _, net = best_network(folder)
-    return measure(plan, publish(net, recipe, folder, progress, plan.base.card), progress)
+    train(recipe, folder, starting_weights(str(plan.base.path), recipe.model), resume, folder / "cache")
+    return best_network(folder)[1]
 
 
 def measure(plan: Plan, model: ModelFile, progress: Callable[[str], None] = lambda line: None) -> Adapted:

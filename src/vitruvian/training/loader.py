@@ -57,6 +57,10 @@ class Samples(TorchDataset[Sample]):
             raise ValueError("every training source has weight 0")
         self.weights = weights / weights.sum()
         self.mirrored = mirror_indices(self.names)
+        seen = {a.label for source in self.sources for p in source.pictures for a in p.annotations if not a.ignore}
+        taught = np.asarray([name in seen for name in self.names])
+        # Shown only where it is not, a label would be unlearnt: the borders of pictures alone would do that.
+        self.untaught = ~(taught | taught[self.mirrored])
         self.reads = maps_read(sources, recipe.model.in_channels)
         stacked = self.reads is not None and self.reads.channels == len(self.reads.labels)
         self.mirrored_planes = mirror_indices(self.reads.labels) if self.reads is not None and stacked else None
@@ -87,6 +91,7 @@ class Samples(TorchDataset[Sample]):
                 occlude(sample, rng)
         if rng.random() < augment.flip:
             mirror(sample, self.mirrored, self.mirrored_planes)
+        sample.background[self.untaught] = False
         if self.reads is None:
             sample.image = recolour(sample.image, augment, rng)
         return sample

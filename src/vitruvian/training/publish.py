@@ -99,7 +99,8 @@ def publish(
     val = load_sources(recipe.data.val, recipe)
     if val:
         detector = OnnxDetector(ModelFile(path, card))
-        labelled, nobody = [], []
+        labelled: list[tuple[Dataset, Predictions]] = []
+        nobody: list[tuple[Dataset, Predictions]] = []
         for name, dataset in val.items():
             progress(f"measuring on {name}: {len(dataset)} pictures")
             named = dataset.map(lambda p, name=name: replace(p, source=p.source or name))  # type: ignore[misc]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +20,10 @@ from vitruvian.data.occlusion.protocol import occlude_dataset
 from vitruvian.finders.detector import Detector as OnnxDetector
 from vitruvian.finders.faces import FaceModel
 from vitruvian.finders.map_readers import WHOLE_FACE
-from vitruvian.finders.predict import not_found_by, predict_faces
-from vitruvian.finders.recovery import SecondLook
-from vitruvian.metrics import Predictions, pool
+from vitruvian.finders.predict import predict_witnesses
+from vitruvian.finders.recovery import SecondLook, joined
+from vitruvian.metrics import Predictions
+from vitruvian.metrics.recovered_faces import joined_curves
 from vitruvian.metrics.second_look import SecondLookCurve, second_look_curve
 from vitruvian.networks.detector import Detector
 from vitruvian.training.export import export_second_look
@@ -32,11 +33,13 @@ from vitruvian.training.publish import training_sets
 from vitruvian.training.recipe import MapsRecipe, Recipe
 from vitruvian.training.sources import load_source, load_sources, named_labels
 from vitruvian.zoo import DEFAULT_MODEL, Card, ModelFile, find_model, save_card
-from vitruvian.zoo.cards import CARD_SCHEMA, Architecture, MapsInput, Measured, Preprocessing, file_sha256
+from vitruvian.zoo.cards import CARD_SCHEMA, Architecture, Fusion, MapsInput, Measured, Preprocessing, file_sha256
 
 WANTED_PRECISION = 0.92
 """Of the recovered faces, on the half that the threshold is fitted on; 0.9 is wanted on the other."""
 _CROP = 2.0
+_LEAST_EXAMPLES = 10
+"""Right and wrong proposals, each, below which three weights would be chance."""
 
 
 def publish_second_look(
@@ -63,16 +66,14 @@ def publish_second_look(
     first = find_model(DEFAULT_MODEL if maps.model == SHIPPED else maps.model)
     card = _card(net, recipe, maps, path, first.card)
     detector = OnnxDetector(first)
-    second = SecondLook(detector, ModelFile(path, card))
     sets = covered_sources(recipe, FaceModel(detector), scratch, progress)
     if sets:
-        found = []
+        second = SecondLook(detector, ModelFile(path, card))
+        rows = []
         for name, dataset in sets.items():
             progress(f"measuring on {name}: {len(dataset)} pictures")
-            faces, looks = predict_faces(detector, {recipe.name: second}, dataset)
-            faces = faces.above(first.card.thresholds[WHOLE_FACE])
-            found.append((dataset, faces, not_found_by(faces, looks[recipe.name])))
-        card = _measured(card, found)
+            rows.append(_Proposed(name, dataset, *predict_witnesses(detector, second, dataset)))
+        card = _measured(card, rows)
     save_card(card, path.with_suffix(".json"))
     return ModelFile(path, card)
 
@@ -144,44 +145,89 @@ def _card(net: Detector, recipe: Recipe, maps: MapsRecipe, path: Path, first: Ca
     )
 
 
-def _measured(card: Card, found: list[tuple[Dataset, Predictions, Predictions]]) -> Card:
-    truth = pool([(dataset, first) for dataset, first, _ in found])[0]
-    first = pool([(dataset, faces) for dataset, faces, _ in found])[1]
-    second = pool([(dataset, faces) for dataset, _, faces in found])[1]
-    half = _half_of_originals(truth)
-    fitted, reported = (_curve(truth, first, second, half == side) for side in (0, 1))
-    threshold = fitted.threshold_for(WANTED_PRECISION)
+@dataclass(frozen=True)
+class _Proposed:
+    """One set of pictures: the first pass, what the reader proposes, and the witnesses of each proposal."""
+
+    name: str
+    truth: Dataset
+    first: Predictions
+    second: Predictions
+    witnesses: NDArray[np.float64]
+
+    @property
+    def certain(self) -> bool:
+        """A wrong face is surely wrong: others are ignored in crops, and where nobody is there is none. In whole
+        pictures tiny faces of a crowd may be unlabelled, and precision is a lower bound."""
+        pictures = self.truth.pictures
+        return all("crop" in p.attributes for p in pictures) or not any(p.annotations for p in pictures)
+
+    def half(self, odd: int) -> _Proposed:
+        """The photographs on one side."""
+        keep = _half_of_originals(self.truth) == odd
+        pictures = tuple(p for p, kept in zip(self.truth.pictures, keep, strict=True) if kept)
+        mine = keep[self.second.picture_index(self.truth)]
+        first = self.first[keep[self.first.picture_index(self.truth)]]
+        truth = replace(self.truth, pictures=pictures)
+        return _Proposed(self.name, truth, first, self.second[mine], self.witnesses[mine])
+
+    def curve(self, fusion: Fusion | None) -> SecondLookCurve:
+        """Right and wrong proposals, ranked by the reader alone or by all witnesses."""
+        second = self.second
+        if fusion is not None:
+            second = Predictions(
+                second.image_ids, second.boxes, joined(fusion, self.witnesses), second.labels, second.names
+            )
+        return second_look_curve(self.truth, self.first, second, WHOLE_FACE)
+
+
+def _measured(card: Card, sets: list[_Proposed]) -> Card:
+    fitted, reported = ([proposed.half(odd) for proposed in sets] for odd in (0, 1))
+    fusion = _fusion(fitted)
+    certain = [p.curve(fusion) for p in fitted if p.certain]
+    threshold = joined_curves(certain).threshold_for(WANTED_PRECISION)
+    missed = sum(curve.missed for curve in certain)
     if threshold is None:
         return card.with_thresholds(
-            {WHOLE_FACE: 1.0}, f"no threshold gives precision {WANTED_PRECISION} on {fitted.missed} missed faces"
+            {WHOLE_FACE: 1.0}, f"no threshold gives precision {WANTED_PRECISION} on {missed} missed faces"
         )
-    right, wrong = reported.at(round(threshold, 4))
     card = card.with_thresholds(
         {WHOLE_FACE: threshold},
         f"the lowest at which {WANTED_PRECISION:.0%} of the recovered faces are right, on the half of the photographs "
-        f"whose names have an even hash ({fitted.missed} missed faces)",
+        f"whose names have an even hash ({missed} missed faces), in crops and in pictures of nobody",
     )
-    headline: dict[str, float | None] = {
-        "faces": reported.faces,
-        "missed by the first pass": reported.missed,
-        "recovered": right,
-        "share recovered": round(right / reported.missed, 4) if reported.missed else None,
-        "precision of the recovered": round(right / (right + wrong), 4) if right + wrong else None,
-    }
+    headline: dict[str, float | None] = {}
+    limit = round(threshold, 4)
+    for proposed in reported:
+        curve = proposed.curve(fusion)
+        right, wrong = curve.at(limit)
+        headline |= {f"{proposed.name}: missed": curve.missed, f"{proposed.name}: recovered": right,
+                     f"{proposed.name}: wrong": wrong}  # fmt: skip
     measured = Measured(
         protocol="partial labels, IoU 0.5; the first pass at its own threshold, then what the second look adds",
-        data=f"the other half: {int((half == 1).sum())} pictures, covered faces among them",
+        data=f"the other half: {sum(len(p.truth) for p in reported)} pictures, covered faces among them",
         headline=headline,
         classes={},
         sources={},
     )
-    return card.model_copy(update={"measured": measured})
+    return card.model_copy(update={"fusion": fusion, "measured": measured})
 
 
-def _curve(truth: Dataset, first: Predictions, second: Predictions, keep: NDArray[np.bool_]) -> SecondLookCurve:
-    pictures = tuple(p for p, kept in zip(truth.pictures, keep, strict=True) if kept)
-    mine, more = (found[keep[found.picture_index(truth)]] for found in (first, second))
-    return second_look_curve(replace(truth, pictures=pictures), mine, more, WHOLE_FACE)
+def _fusion(sets: list[_Proposed]) -> Fusion | None:
+    """The logistic regression of being right on the witnesses; None where there is nothing to learn it from."""
+    from sklearn.linear_model import LogisticRegression
+
+    witnesses, right = [], []
+    for proposed in sets:
+        curve = proposed.curve(None)
+        witnesses.append(proposed.witnesses[curve.row])
+        right.append(curve.right)
+    x, y = np.concatenate(witnesses), np.concatenate(right)
+    if min(int(y.sum()), int((~y).sum())) < _LEAST_EXAMPLES:
+        return None
+    fit = LogisticRegression(C=10.0).fit(x, y)
+    reader, first_pass, parts = (round(float(v), 4) for v in fit.coef_[0])
+    return Fusion(reader=reader, first_pass=first_pass, parts=parts, bias=round(float(fit.intercept_[0]), 4))
 
 
 def _half_of_originals(truth: Dataset) -> NDArray[np.int64]:

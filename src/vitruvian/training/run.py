@@ -85,6 +85,7 @@ def train(
         set_log_aside(folder, start)
     val_loader = _val_loader(val, recipe)
     trainer = _trainer(recipe, folder, bool(val), callbacks, progress)
+    module.train()  # the trainer leaves modes as they are; this one holds what the recipe freezes
     loader = training_loader(samples, start)
     try:
         trainer.fit(module, loader, val_loader, ckpt_path=last if resume else None, weights_only=True)
@@ -92,6 +93,7 @@ def train(
         if not trainer.interrupted:
             raise
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        trainer.save_checkpoint(last)
         raise KeyboardInterrupt from None
     trainer.save_checkpoint(last)
 

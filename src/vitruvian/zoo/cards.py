@@ -85,6 +85,22 @@ class MapsInput(_Section):
         return 1 if self.picture is not None and self.picture.kind == "averaged" else len(self.labels)
 
 
+class Fusion(_Section):
+    """How a second look joins its witnesses: a logistic regression on what each says of a face.
+
+    Attributes:
+        reader: Weight of the logit of the map reader's score.
+        first_pass: Weight of the logit of the first pass's best score for nearly the same box, 0.01 at least.
+        parts: Weight of the score with which facial parts agree on the box (``vitruvian.finders.face_geometry``).
+        bias: Added to their sum.
+    """
+
+    reader: float
+    first_pass: float
+    parts: float
+    bias: float
+
+
 class TrainingSet(_Section):
     """One set that taught the model.
 
@@ -156,6 +172,7 @@ class Card(_Section):
         architecture: Of the torch module.
         preprocessing: Of a picture.
         reads: What it looks at where that is no picture.
+        fusion: Of a second look, how its score comes about; None where it is the reader's own.
         nms_iou: Overlap from which two boxes of a class are duplicates.
         thresholds: Confidence that a box of a label must reach to be reported.
         thresholds_from: How they were fitted.
@@ -176,6 +193,7 @@ class Card(_Section):
     architecture: Architecture
     preprocessing: Preprocessing
     reads: MapsInput | None = None
+    fusion: Fusion | None = None
     nms_iou: float
     thresholds: dict[str, float]
     thresholds_from: str
