@@ -184,7 +184,7 @@ class _Proposed:
 def _measured(card: Card, sets: list[_Proposed]) -> Card:
     fitted, reported = ([proposed.half(odd) for proposed in sets] for odd in (0, 1))
     fusion = _fusion(fitted)
-    certain = [p.curve(fusion) for p in fitted if p.certain]
+    certain = [p.curve(fusion) for p in fitted if p.certain] or [p.curve(fusion) for p in fitted]
     threshold = joined_curves(certain).threshold_for(WANTED_PRECISION)
     missed = sum(curve.missed for curve in certain)
     if threshold is None:
@@ -194,7 +194,7 @@ def _measured(card: Card, sets: list[_Proposed]) -> Card:
     card = card.with_thresholds(
         {WHOLE_FACE: threshold},
         f"the lowest at which {WANTED_PRECISION:.0%} of the recovered faces are right, on the half of the photographs "
-        f"whose names have an even hash ({missed} missed faces), in crops and in pictures of nobody",
+        f"whose names have an even hash ({missed} missed faces); crops and pictures of nobody, where there are any",
     )
     headline: dict[str, float | None] = {}
     limit = round(threshold, 4)
