@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vitruvian import Analyzer
+from vitruvian.finders.recovery import found_again, joined
+from vitruvian.images import read_picture, sample_picture
+from vitruvian.zoo import ModelError, find_model, find_second_look
+from vitruvian.zoo.cards import Fusion
+
+KNOWN = np.array([[100, 100, 200, 200]], dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("box", "again"),
+    [
+        ((100, 100, 200, 200), True),
+        ((190, 100, 290, 200), False),  # a tenth of either is shared, and no more
+        ((188, 100, 288, 200), True),
+        ((140, 140, 150, 150), True),  # small, and on it
+        ((200, 100, 300, 200), False),
+        ((0, 0, 1000, 1000), True),
+    ],
+)
+def test_two_faces_hardly_share_any_area(box: tuple[float, ...], again: bool) -> None:
+    found = np.asarray(box, dtype=np.float32)
+    assert found_again(found, KNOWN) is again
+    assert found_again(KNOWN[0], found[None]) is again
+    assert not found_again(found, np.zeros((0, 4), dtype=np.float32))
+
+
+def test_witnesses_are_joined_as_the_card_says() -> None:
+    fusion = Fusion(reader=2.0, first_pass=0.5, parts=1.0, bias=-1.0)
+    rows = np.array([[0.5, 2.0, 0.0], [0.0, 0.0, 1.0], [3.0, 0.0, 0.5]])
+    expected = 1 / (1 + np.exp(-np.array([1.0, 0.0, 5.5])))
+    np.testing.assert_allclose(joined(fusion, rows), expected, rtol=1e-6)
+
+
+def hidden_face() -> np.ndarray:
+    """The astronaut with a plain board before the lower half of her face."""
+    pixels = read_picture(sample_picture()).copy()
+    pixels[120:230, 170:290] = (90, 110, 140)
+    return pixels
+
+
+def test_the_second_look_adds_faces_and_changes_none_of_the_first_pass() -> None:
+    one, two = Analyzer(recover=False, threads=1), Analyzer(recover=True, threads=1)
+    for pixels in (hidden_face(), read_picture(sample_picture())):
+        first, both = one.analyze(pixels), two.analyze(pixels)
+        sure = [face.box for face in both.faces if face.found_by == "first_pass"]
+        assert sure == [face.box for face in first.faces]
+        for face in both.faces:
+            assert (face.evidence is not None) == (face.found_by == "recovery")
+
+
+def test_a_lower_threshold_of_the_user_holds_for_the_second_look_too() -> None:
+    low = Analyzer(threshold=0.2, recover=True, threads=1)
+    assert low.second_look is not None
+    assert low.second_look.threshold == 0.2
+    kept = Analyzer(threshold={"Human hand": 0.2}, recover=True, threads=1)
+    assert kept.second_look is not None
+    assert kept.second_look.threshold == find_second_look(find_model().card).card.thresholds["whole face"]
+
+
+def test_a_model_of_maps_is_no_model_of_pictures() -> None:
+    with pytest.raises(ModelError, match="looks at activation maps of 'parts22', not at pictures"):
+        Analyzer("second_look")

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from vitruvian.data.dataset import Annotation, Dataset, Picture
+from vitruvian.metrics import Predictions
+from vitruvian.reports.face_study import FACE, FaceSets, detector_table, recovered_examples, recovery_study
+
+HERE, NOWHERE = (0.0, 0.0, 10.0, 10.0), (50.0, 50.0, 60.0, 60.0)
+
+
+def truth(level: str, count: int = 40) -> Dataset:
+    pictures = tuple(
+        Picture(i + 1, f"{level}/{i}.png", 100, 100, (Annotation(FACE, HERE, i + 1),), frozenset({FACE}),
+                attributes={"original": f"{i}.png", "occlusion_degree": level})
+        for i in range(count)
+    )  # fmt: skip
+    return Dataset((FACE,), pictures, Path())
+
+
+def found(*rows: tuple[int, tuple[float, ...], float]) -> Predictions:
+    ids, boxes, scores = zip(*rows, strict=True) if rows else ((), (), ())
+    return Predictions(ids, boxes, scores, [0] * len(rows), (FACE,))
+
+
+def sets() -> FaceSets:
+    """The first pass is sure of every second face and sees the others faintly, among false ones; the look is right."""
+    first = found(*((i, HERE, 0.9 if i % 2 else 0.2) for i in range(1, 41)), *((i, NOWHERE, 0.3) for i in range(1, 41)))
+    look = found(*((i, HERE, 0.8) for i in range(1, 41)))
+    return FaceSets(
+        {level: truth(level) for level in ("easy", "hard")},
+        {"easy": first, "hard": first},
+        {"look": {"easy": look, "hard": look}},
+        {},
+        threshold=0.5,
+    )
+
+
+def test_what_the_first_pass_has_found_is_not_recovered_again() -> None:
+    passes = sets().passes()["easy"]
+    assert len(passes.first) == 20
+    assert sorted(passes.second["look"].image_ids.tolist()) == list(range(2, 41, 2))
+
+
+def test_a_look_that_is_right_beats_a_lower_threshold_at_equal_precision() -> None:
+    study = recovery_study(sets(), resamples=20)
+    recall = study.equal.headline()
+    assert recall["recall of first pass, then look, all"] == 1.0
+    assert recall["recall of first pass, lower threshold, all"] == 0.5
+    assert recall["recall of first pass at its threshold, all"] == 0.5
+    for row in study.recovered.rows:
+        assert row.share.value == 1.0
+        assert row.precision.value == 1.0
+    assert "look" in str(study)
+
+
+def test_the_detector_table_has_a_row_for_each_set_and_detector() -> None:
+    given = sets()
+    table = detector_table("t", given, {"first": given.first, "look": given.second["look"]})
+    assert [(row[0], row[1]) for row in table.rows] == [
+        ("easy", "first"),
+        ("easy", "look"),
+        ("hard", "first"),
+        ("hard", "look"),
+    ]
+    assert table.rows[1][4:7] == (1.0, 1.0, 1.0)
+
+
+def test_examples_are_spread_over_right_and_wrong_claims() -> None:
+    passes = sets().passes()["easy"]
+    right = recovered_examples(passes, "look", 0.5, count=5, right=True)
+    assert len(right) == 5
+    assert all(passes.truth.pictures[index].id % 2 == 0 and tuple(box) == HERE for index, box, _ in right)
+    assert recovered_examples(passes, "look", 0.5, count=5, right=False) == []
