@@ -123,20 +123,23 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2,3,4")
     parser.add_argument("--set", action="append", default=[], help="change a key of every recipe that is trained")
     parser.add_argument("--resamples", type=int, default=1000)
+    parser.add_argument("--as-trained", action="store_true", help="leave out what is not trained yet")
     args = parser.parse_args()
     data, out = args.data.resolve(), args.out.resolve()
     runs = out / "runs"
     first = find_model(args.model)
     detector = Detector(first)
-    make_maps(data, out / "second_pass", detector)
+    wanted = [n for n in (*MAP_MODELS, *FIRST_MODELS) if not args.as_trained or (runs / n / f"{n}.json").is_file()]
+    if not args.as_trained:
+        make_maps(data, out / "second_pass", detector)
     readers: dict[str, ModelFile | None] = {}
     shipped = find_model(args.second) if args.second else find_second_look(first.card)
     if shipped is not None:
         readers["second look"] = shipped
-    for name in MAP_MODELS:
+    for name in (name for name in MAP_MODELS if name in wanted):
         readers[name.removeprefix("second_pass_").replace("_", ", ")] = trained(name, out, runs, args.set)
     readers["map-free"] = None
-    singles = {name: trained(name, data, runs, args.set) for name in FIRST_MODELS}
+    singles = {name: trained(name, data, runs, args.set) for name in FIRST_MODELS if name in wanted}
     seeds = [int(text) for text in args.seeds.split(",")]
     pictures = prepare(data, out / "pictures", seeds, on_set=lambda name: tell(f"preparing {name}"))
     sets = study_sets(pictures, data)

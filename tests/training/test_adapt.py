@@ -235,14 +235,16 @@ def test_what_cannot_be_adapted_to_is_said(folder: Path, base: ModelFile) -> Non
     known = ["Human head", "disc"]
     with pytest.raises(AdaptError, match="knows no label of the pictures"):
         choose_labels(data, known)
-    head = replace(data, labels=("square", "head", "disc"))
-    with pytest.raises(AdaptError, match=r"no label 'square'.*--labels"):
-        choose_labels(head, known)
-    with pytest.raises(AdaptError, match="no label 'head'; the nearest is 'Human head'"):
-        choose_labels(replace(data, labels=("head", "disc")), known)
+    boxes = [replace(a, label=name) for a in data.pictures[0].annotations for name in ("head", "disc")]
+    both = replace(
+        data, labels=("head", "disc", "never used"), pictures=(replace(data.pictures[0], annotations=tuple(boxes)),)
+    )
+    with pytest.raises(AdaptError, match=r"no label 'head'; the nearest is 'Human head'\. .*--labels"):
+        choose_labels(both, known)
     with pytest.raises(AdaptError, match="have no label 'circle'"):
         choose_labels(data, known, ["circle"])
-    assert choose_labels(head, known, ["head"]).labels == ("head",)
+    assert choose_labels(both, known, ["head"]).labels == ("head",)
+    assert choose_labels(both, ["head", "disc", "square"]).labels == ("head", "disc")
     with pytest.raises(AdaptError, match="no labelled box"):
         choose_pictures(replace(data, pictures=()))
     with pytest.raises(AdaptError, match=r"4 pictures with a labelled box.*at least 5"):

@@ -142,3 +142,19 @@ def test_pictures_may_lie_elsewhere(tmp_path: Path) -> None:
     path.rename(tmp_path / "labels" / "drawn.json")
     dataset = load_source(SourceRecipe(json="labels/drawn.json", images="images"), tmp_path)
     assert dataset.path(dataset.pictures[0]).is_file()
+
+
+def test_labels_without_an_example_learn_nothing(tmp_path: Path) -> None:
+    """The border around a picture shows no star, and would be all that stars are taught by."""
+    taught = ["model.labels=[square, disc, star]", "augment.zoom=[0.5, 0.6]", "augment.mosaic=0"]
+    samples = make(load_recipe(drawn_recipe(tmp_path), taught), tmp_path)
+    for number in range(4):
+        square, _, star = samples[number].background
+        assert square.all()
+        assert not star.any()
+
+
+def test_a_label_is_taught_by_its_mirror_image(tmp_path: Path) -> None:
+    options = ["model.labels=[left eye face, right eye face]", "data.train.drawn.rename={square: left eye face}"]
+    samples = make(load_recipe(drawn_recipe(tmp_path), options), tmp_path)
+    assert not samples.untaught.any()

@@ -184,3 +184,18 @@ def test_pictures_go_through_the_published_model(recipe: Recipe, model: ModelFil
     assert set(found.names) == {"square", "disc"}
     assert (found.boxes[:, 2] <= 70).all()
     assert (found.boxes[:, 3] <= 50).all()
+
+
+def test_frozen_stages_keep_their_statistics(recipe: Recipe, model: ModelFile, tmp_path: Path) -> None:
+    frozen = recipe.model.model_copy(update={"frozen_stages": 3})
+    short = recipe.model_copy(
+        update={"model": frozen, "schedule": recipe.schedule.model_copy(update={"pictures": 8, "validate_every": 0})}
+    )
+    train(short, tmp_path / "frozen", init=starting_weights(str(model.path), frozen))
+    _, net = best_network(tmp_path / "frozen")
+    start = build_detector(recipe.model, pretrained=False)
+    load_onnx_weights(start, model.path)
+    before, after = start.state_dict(), net.state_dict()
+    statistics = [name for name in before if name.startswith("backbone.") and name.endswith("running_mean")]
+    assert torch.equal(before[statistics[0]], after[statistics[0]])
+    assert not torch.equal(before[statistics[-1]], after[statistics[-1]])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -95,8 +95,8 @@ def choose_labels(data: Dataset, known: Sequence[str], wanted: Sequence[str] = (
     Args:
         data: The user's set.
         known: Labels of the model.
-        wanted: Labels of the set to learn, others are left out; the model need not know them. None named: all of the
-            set, and the model must know each.
+        wanted: Labels of the set to learn, others are left out; the model need not know them. None named: all that
+            have a box, and the model must know each.
 
     Raises:
         AdaptError: for a label that the set or, where none is named, the model does not have.
@@ -104,21 +104,26 @@ def choose_labels(data: Dataset, known: Sequence[str], wanted: Sequence[str] = (
     for label in wanted:
         if label not in data.labels:
             raise AdaptError(f"the pictures have no label {label!r}{_nearest(label, data.labels)}")
+    used = _used(data)
     if not wanted:
-        unknown = [label for label in data.labels if label not in known]
-        if len(unknown) == len(data.labels):
-            none = ", ".join(map(repr, unknown[:5])) or "none"
+        unknown = [label for label in data.labels if label in used and label not in known]
+        if unknown and len(unknown) == len(used):
             raise AdaptError(
-                f"the model knows no label of the pictures ({none}); its own are {', '.join(known)}. Rename one "
-                f"(--rename '{unknown[0] if unknown else 'OLD'}={known[0]}') or name the new ones (--labels)"
+                f"the model knows no label of the pictures ({', '.join(map(repr, unknown[:5]))}); its own are "
+                f"{', '.join(known)}. Rename one (--rename '{unknown[0]}={known[0]}') or name the new ones (--labels)"
             )
         for label in unknown:
             raise AdaptError(
                 f"the model has no label {label!r}{_nearest(label, known)} Rename it (--rename '{label}=...'), or name "
                 "all labels to learn, new ones too (--labels)"
             )
-    left_out = [label for label in data.labels if wanted and label not in wanted]
+    left_out = [label for label in data.labels if label not in (wanted or used.union(known))]
     return rename_labels(data, dict.fromkeys(left_out)) if left_out else data
+
+
+def _used(data: Dataset) -> set[str]:
+    """Labels that have a box."""
+    return {a.label for picture in data for a in picture.annotations if not a.ignore}
 
 
 def _nearest(label: str, known: Sequence[str]) -> str:
@@ -343,7 +348,7 @@ def measure(plan: Plan, model: ModelFile, progress: Callable[[str], None] = lamb
             (before.card.name, after.card.name),
             thresholds=(before.card.thresholds, after.card.thresholds),
         )
-    kept = what_was_kept(pictures, *found, (before.card, after.card), plan.train.labels)
+    kept = what_was_kept(pictures, *found, (before.card, after.card), _used(plan.train))
     return Adapted(
         model, comparison, None if comparison is None else found, kept,
         "the pictures it was adapted to" if plan.val is None else plan.val_is,
@@ -351,7 +356,7 @@ def measure(plan: Plan, model: ModelFile, progress: Callable[[str], None] = lamb
 
 
 def what_was_kept(
-    pictures: Dataset, before: Predictions, after: Predictions, cards: tuple[Card, Card], taught: Sequence[str]
+    pictures: Dataset, before: Predictions, after: Predictions, cards: tuple[Card, Card], taught: Collection[str]
 ) -> FoundInstances:
     """Which of the boxes that the first model finds, of labels that were not taught, the second finds too (IoU 0.5).
 
