@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from vitruvian.data.crop import OtherFaces, crop_dataset
 from vitruvian.data.dataset import Dataset
 from vitruvian.data.derive.facial import WHOLE_FACE, with_facial_parts
@@ -82,21 +84,32 @@ def make_maps(data: Path, out: Path, detector: Detector) -> None:
             write_map_datasets(dataset, detector, makers)
 
 
-def study_sets(pictures: OccludedFaces, data: Path) -> dict[str, Dataset]:
-    """By name: each level with all its seeds, AFW's share of them, masks, and pictures without anybody."""
-    seeds = {seed for _, seed in pictures.covered}
-    sets: dict[str, Dataset] = {}
+def study_sets(pictures: OccludedFaces, data: Path) -> dict[str, list[Dataset]]:
+    """By name: each level with a data set for each seed, masks, and pictures without anybody."""
+    sets: dict[str, list[Dataset]] = {}
     for level in STUDY_LEVELS:
-        mine = [dataset for (degree, _), dataset in pictures.covered.items() if degree == level]
-        sets[level] = pool([(dataset, Predictions.empty((WHOLE_FACE,))) for dataset in mine])[0]
-    together = pool([(sets[level], Predictions.empty((WHOLE_FACE,))) for level in STUDY_LEVELS])[0]
-    tell(f"{len(together)} covered crops of {len(seeds)} seeds")
-    sets["AFW, all levels"] = together.map(lambda picture: picture if picture.source == "afw" else None)
+        sets[level] = [dataset for (degree, _), dataset in pictures.covered.items() if degree == level]
     masks = pictures.masks
-    sets["masks"] = masks.map(lambda picture: replace(picture, exhaustive=frozenset(masks.labels)))
+    sets["masks"] = [masks.map(lambda picture: replace(picture, exhaustive=frozenset(masks.labels)))]
     nobody = Dataset.load(data / "negatives" / "val.json", exhaustive="all")
-    sets["nobody"] = rename_labels(nobody, {label: None for label in nobody.labels if label != WHOLE_FACE})
+    sets["nobody"] = [rename_labels(nobody, {label: None for label in nobody.labels if label != WHOLE_FACE})]
     return sets
+
+
+def from_afw(sets: FaceSets) -> FaceSets:
+    """With a further set: AFW's share of the covered faces."""
+    name = "AFW, all levels"
+
+    def of_afw(found: Mapping[str, Predictions]) -> dict[str, Predictions]:
+        truth, faces = pool([(sets.truth[level], found[level]) for level in STUDY_LEVELS])
+        keep = np.array([picture.source == "afw" for picture in truth.pictures])
+        return {**found, name: faces[keep[faces.picture_index(truth)]]}
+
+    truth = pool([(sets.truth[level], sets.first[level]) for level in STUDY_LEVELS])[0]
+    mine = truth.map(lambda picture: picture if picture.source == "afw" else None)
+    second = {look: of_afw(found) for look, found in sets.second.items()}
+    others = {other: of_afw(found) for other, found in sets.others.items()}
+    return FaceSets({**sets.truth, name: mine}, of_afw(sets.first), second, others, sets.threshold)
 
 
 def facial_part_table(data: Path, models: Mapping[str, ModelFile]) -> Table:
@@ -147,15 +160,26 @@ def main() -> None:
     firsts: dict[str, Predictions] = {}
     looks = {name: SecondLook(detector, model) for name, model in readers.items()}
     finders = {name: FaceModel(Detector(model), threshold=0.01) for name, model in singles.items()}
-    for name, dataset in sets.items():
-        tell(f"looking at {name}: {len(dataset)} pictures")
-        firsts[name], seconds = predict_faces(detector, looks, dataset)
-        for look, faces in seconds.items():
-            found[look][name] = faces
-        for other, finder in finders.items():
-            found[other][name] = find_faces(finder, dataset)
-    everything = FaceSets(
-        sets, firsts, {n: found[n] for n in readers}, {n: found[n] for n in singles}, first.card.thresholds[WHOLE_FACE]
+    truth: dict[str, Dataset] = {}
+    for name, datasets in sets.items():
+        tell(f"looking at {name}: {sum(map(len, datasets))} pictures")
+        rows: dict[str, list[tuple[Dataset, Predictions]]] = {}
+        for dataset in datasets:
+            faces, seconds = predict_faces(detector, looks, dataset)
+            further = {other: find_faces(finder, dataset) for other, finder in finders.items()}
+            for who, they in {"": faces, **seconds, **further}.items():
+                rows.setdefault(who, []).append((dataset, they))
+        truth[name], firsts[name] = pool(rows.pop(""))
+        for who, mine in rows.items():
+            found[who][name] = pool(mine)[1]
+    everything = from_afw(
+        FaceSets(
+            truth,
+            firsts,
+            {n: found[n] for n in readers},
+            {n: found[n] for n in singles},
+            first.card.thresholds[WHOLE_FACE],
+        )
     )
     write_report(out, data, first, everything, singles, args.resamples)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from vitruvian.images import Letterbox
 from vitruvian.zoo import ModelError, ModelFile
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "coreml": "CoreMLExecutionProvider"}
+
+
+MapMethod = Literal["hirescam", "gradcam++"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +31,7 @@ class OutputWithMaps:
         scores: ``(B, N, C)`` in 0..1; locations level by level, each in row order.
         boxes: ``(B, N, C, 4)`` ``xyxy`` in pixels of the input.
         strides: Pixels between neighbouring locations, one a level, finest first.
-        hirescam: ``(B, C, H / s, W / s)`` float32 for each stride s.
+        hirescam: ``(B, C, H / s, W / s)`` float32 for each stride s; empty where it was not asked for.
         gradcampp: The same of Grad-CAM++.
     """
 
@@ -97,11 +101,14 @@ class Detector:
         scores, boxes = self._session.run(["scores", "boxes"], {self._input: images}, self._only_asked)
         return scores, boxes
 
-    def run_with_maps(self, images: NDArray[np.float32]) -> OutputWithMaps:
+    def run_with_maps(
+        self, images: NDArray[np.float32], methods: Collection[MapMethod] = ("hirescam", "gradcam++")
+    ) -> OutputWithMaps:
         """The network with its class activation maps, in the same pass.
 
         Args:
             images: As for :meth:`run`.
+            methods: Maps that are wanted; the others are left empty and not computed.
 
         Raises:
             ModelError: when the file gives no maps.
@@ -111,10 +118,11 @@ class Detector:
                 f"model {self.card.name!r} gives no activation maps: its file was written before they were part of it; "
                 "export it again"
             )
-        levels = [f"{method}_{stride}" for method in ("hirescam", "gradcampp") for stride in self.map_strides]
-        scores, boxes, *maps = self._session.run(["scores", "boxes", *levels], {self._input: images})
-        count = len(self.map_strides)
-        return OutputWithMaps(scores, boxes, self.map_strides, tuple(maps[:count]), tuple(maps[count:]))
+        names = [f"hirescam_{s}" for s in self.map_strides if "hirescam" in methods]
+        further = [f"gradcampp_{s}" for s in self.map_strides if "gradcam++" in methods]
+        wanted = ["scores", "boxes", *names, *further]
+        scores, boxes, *maps = self._session.run(wanted, {self._input: images}, self._only_asked)
+        return OutputWithMaps(scores, boxes, self.map_strides, tuple(maps[: len(names)]), tuple(maps[len(names) :]))
 
     def detect(
         self,

@@ -36,20 +36,21 @@ def reader_of(first: Detector, second: ModelFile, threads: int = 0) -> MapReader
     if reads is None or reads.sha256 != first.card.sha256:
         raise ModelError(f"model {second.card.name!r} does not read the activation maps of {first.card.name!r}")
     if reads.picture is None:
-        return LevelReader(first, second, threads)
+        return LevelReader(first, second)
     return PictureReader(first, second, threads)
 
 
 class LevelReader:
     """A small network that takes the maps of every level as they are, at feature resolution."""
 
-    def __init__(self, first: Detector, second: ModelFile, threads: int = 0) -> None:
+    def __init__(self, first: Detector, second: ModelFile) -> None:
         import onnxruntime as ort
 
         reads = second.card.reads
         assert reads is not None
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
+        # One thread: the network is tiny, and the waiting threads of two sessions take each other's processor.
+        options.intra_op_num_threads = 1
         options.log_severity_level = 3
         try:
             self._session = ort.InferenceSession(str(second.path), options, providers=["CPUExecutionProvider"])

@@ -126,7 +126,7 @@ def predict_witnesses(
         pixels, width, height = read_reduced(dataset.path(picture), first.size)
         letterbox = first.letterbox(width, height)
         canvas = letterbox.apply(pixels, first.card.preprocessing.pad_value)
-        output = first.run_with_maps(first.prepare(canvas))
+        output = first.run_with_maps(first.prepare(canvas), second.methods)
         found = first.decoded(output.scores[0], output.boxes[0], letterbox, limits)
         known = letterbox.boxes_to_letterbox(found.boxes)
         boxes, scores = second.propose(output, letterbox, known, PROPOSED)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vitruvian.finders.detections import Detections, box_iou, decode
-from vitruvian.finders.detector import Detector, OutputWithMaps
+from vitruvian.finders.detections import Detections, box_iou
+from vitruvian.finders.detector import Detector, MapMethod, OutputWithMaps
 from vitruvian.finders.map_readers import WHOLE_FACE, MapFree, MapReader, reader_of
 from vitruvian.images import Letterbox
 from vitruvian.taxonomy import FACIAL_PARTS
@@ -66,6 +66,7 @@ class SecondLook:
 
     Attributes:
         threshold: Lowest score of a face.
+        methods: Maps that the detector must be asked for.
 
     Raises:
         ModelError: when the detector gives no maps or knows no whole face, or the second model reads other maps.
@@ -80,10 +81,11 @@ class SecondLook:
         self._names = first.names
         self._parts = [i for i, name in enumerate(first.names) if name in FACIAL_PARTS.names]
         self._face = first.names.index(WHOLE_FACE)
-        self._nms_iou = card.nms_iou
         self._agreement = MapFree(first)
         self._read: MapReader = self._agreement if second is None else reader_of(first, second, threads)
         self.fusion = None if second is None else second.card.fusion
+        reads = None if second is None else second.card.reads
+        self.methods: tuple[MapMethod, ...] = ("hirescam",) if reads is None else ("hirescam", reads.method)
         self.threshold = _MAP_FREE_THRESHOLD if second is None else second.card.thresholds[WHOLE_FACE]
 
     def __call__(
@@ -137,13 +139,13 @@ class SecondLook:
         Returns:
             ``(N, 3)``: logit of the reader's score, logit of the first pass's score, agreement of parts in 0..1.
         """
-        limits = np.full(len(self._names), 2.0, dtype=np.float32)  # beyond any score: only whole faces count
-        limits[self._face] = _LEAST
-        weak = decode(output.scores[0], output.boxes[0], self._names, limits, self._nms_iou)
+        seen = output.scores[0][:, self._face]
+        faint = seen >= _LEAST
+        seen, places = seen[faint], output.boxes[0][faint, self._face]
         parts = self._agreement(output, letterbox, 0.0)
         rows = np.zeros((len(boxes), 3))
         for row, box, score in zip(rows, boxes, scores, strict=True):
-            first = weak.scores[box_iou(box, weak.boxes) >= _SAME_BOX].max(initial=_LEAST)
+            first = seen[box_iou(box, places) >= _SAME_BOX].max(initial=_LEAST)
             agreeing = parts[1][box_iou(box, parts[0]) >= _AGREEING].max(initial=0.0)
             row[:] = (_logit(float(score)), _logit(float(first)), agreeing)
         return rows

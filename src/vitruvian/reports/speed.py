@@ -46,7 +46,8 @@ def measure_speed(
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(picture) if picture else _sample(Path(folder))
-        analyzer = Analyzer(model, device=device, threads=threads)
+        analyzer = Analyzer(model, device=device, threads=threads, recover=False)
+        twice = Analyzer(model, device=device, threads=threads)
         detector = analyzer.detector
         pixels, width, height = read_reduced(path, detector.size)
         letterbox = Letterbox.fit(width, height, detector.size, detector.card.preprocessing.stride)
@@ -61,6 +62,7 @@ def measure_speed(
             _time("decode and NMS", lambda: decode(scores[0], boxes[0], detector.names, limits), runs),
             _time("assign to people", lambda: analyzer.scene(found, width, height), runs),
             _time("file to scene", lambda: analyzer.analyze(path), runs),
+            _time("the same with the second look", lambda: twice.analyze(path), runs),
             _time("import vitruvian", lambda: _python("import vitruvian"), _COLD_RUNS, _python("pass")),
             _time(
                 "cold command, one picture",
