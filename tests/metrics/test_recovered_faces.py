@@ -68,5 +68,5 @@ def test_copies_of_a_photograph_stay_together_when_sides_are_taken() -> None:
 def test_in_one_ranking_the_first_pass_comes_first() -> None:
     both = one_ranking(FIRST, SECOND)
     assert both.scores[: len(FIRST)].min() > both.scores[len(FIRST) :].max()
-    assert 0 <= both.scores.min()
+    assert both.scores.min() >= 0
     assert both.scores.max() <= 1
