@@ -18,7 +18,8 @@ from statistics import mean, stdev
 from vitruvian.data.dataset import Dataset
 from vitruvian.finders import Detector, predict_dataset
 from vitruvian.metrics import Table, evaluate_boxes, recall_of_labelled
-from vitruvian.training.adapt import adapt, plan_adaptation
+from vitruvian.training.adapt import adapt
+from vitruvian.training.adapt_plan import plan_adaptation
 from vitruvian.training.recipe import SourceRecipe
 from vitruvian.training.sources import load_source
 from vitruvian.zoo import ModelFile, find_model

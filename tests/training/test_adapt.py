@@ -16,17 +16,15 @@ from vitruvian.finders import predict_dataset
 from vitruvian.images import read_picture
 from vitruvian.metrics import evaluate_boxes
 from vitruvian.networks.detector import Detector
-from vitruvian.training.adapt import (
+from vitruvian.training.adapt import Adapted, adapt, train_as_planned
+from vitruvian.training.adapt_plan import (
     ENOUGH_TO_HOLD_OUT,
-    Adapted,
     AdaptError,
     Plan,
-    adapt,
     choose_labels,
     choose_pictures,
     hold_out,
     plan_adaptation,
-    train_as_planned,
 )
 from vitruvian.training.initial import load_detector
 from vitruvian.training.module import DetectorTraining, normalise

@@ -11,7 +11,8 @@ from vitruvian.cli.console import guarded
 
 if TYPE_CHECKING:
     from vitruvian.data.dataset import Dataset
-    from vitruvian.training.adapt import Adapted, Plan
+    from vitruvian.training.adapt import Adapted
+    from vitruvian.training.adapt_plan import Plan
 
 
 def register(app: typer.Typer) -> None:
@@ -50,7 +51,7 @@ def adapt(
 ) -> None:
     """Adapt a model to a few labelled pictures; labels that they do not have are not unlearnt."""
     from vitruvian.training.adapt import adapt as run
-    from vitruvian.training.adapt import plan_adaptation
+    from vitruvian.training.adapt_plan import plan_adaptation
     from vitruvian.training.initial import SHIPPED
     from vitruvian.zoo import DEFAULT_MODEL, find_model
     from vitruvian.zoo.page import card_text
