@@ -31,7 +31,11 @@ def card_text(card: Card) -> str:
         blocks += [
             "## Measured",
             f"{measured.protocol}, on {measured.data}.",
-            _table(("", ""), [(name, _number(value)) for name, value in measured.headline.items()]),
+            _table(("", ""), [(name, _short(value)) for name, value in measured.headline.items()]),
+        ]
+    if card.measured is not None and card.measured.classes:
+        measured = card.measured
+        blocks += [
             _table(
                 ("label", "threshold", "pictures", "boxes", "AP", "AP50", "AR", "precision", "recall"),
                 [
@@ -61,6 +65,11 @@ def card_text(card: Card) -> str:
     if card.training:
         blocks += ["## Training", _table(("", ""), [(k, str(v)) for k, v in card.training.items()])]
     return "\n\n".join(blocks)
+
+
+def _short(value: float | None) -> str:
+    """Three decimals at most: counts stand beside shares."""
+    return "n/a" if value is None else f"{value:.3f}".rstrip("0").rstrip(".")
 
 
 def _number(value: float | None) -> str:
