@@ -140,9 +140,7 @@ class Analyzer:
         """What the first pass finds, and the faces that only the second look does."""
         if self.second_look is None:
             return self.detector.detect(pixels, width, height, thresholds), []
-        letterbox = self.detector.letterbox(width, height)
-        canvas = letterbox.apply(pixels, self.detector.card.preprocessing.pad_value)
-        output = self.detector.run_with_maps(self.detector.prepare(canvas), self.second_look.methods)
+        output, letterbox = self.detector.dense(pixels, width, height, self.second_look.methods)
         found = self.detector.decoded(output.scores[0], output.boxes[0], letterbox, thresholds)
         sure = known_faces(found[found.scores >= self.face_threshold])
         again = self.second_look(output, letterbox, letterbox.boxes_to_letterbox(sure))

@@ -124,6 +124,18 @@ class Detector:
         scores, boxes, *maps = self._session.run(wanted, {self._input: images}, self._only_asked)
         return OutputWithMaps(scores, boxes, self.map_strides, tuple(maps[: len(names)]), tuple(maps[len(names) :]))
 
+    def dense(
+        self,
+        picture: NDArray[np.uint8],
+        width: int,
+        height: int,
+        methods: Collection[MapMethod] = ("hirescam", "gradcam++"),
+    ) -> tuple[OutputWithMaps, Letterbox]:
+        """:meth:`run_with_maps` of one picture, and how it was fitted; see :meth:`detect` for the arguments."""
+        letterbox = self.letterbox(width, height)
+        canvas = letterbox.apply(picture, self.card.preprocessing.pad_value)
+        return self.run_with_maps(self.prepare(canvas), methods), letterbox
+
     def detect(
         self,
         picture: NDArray[np.uint8],

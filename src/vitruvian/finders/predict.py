@@ -92,9 +92,7 @@ def predict_faces(
     rows: dict[str | None, list[_Row]] = {None: [], **{name: [] for name in second}}
     for done, picture in enumerate(dataset.pictures, start=1):
         pixels, width, height = read_reduced(dataset.path(picture), first.size)
-        letterbox = first.letterbox(width, height)
-        canvas = letterbox.apply(pixels, first.card.preprocessing.pad_value)
-        output = first.run_with_maps(first.prepare(canvas))
+        output, letterbox = first.dense(pixels, width, height)
         found = first.decoded(output.scores[0], output.boxes[0], letterbox, limit)
         rows[None].append((picture.id, found.boxes, found.scores))
         for name, look in second.items():
@@ -124,9 +122,7 @@ def predict_witnesses(
     witnesses = [np.zeros((0, 3))]
     for picture in dataset.pictures:
         pixels, width, height = read_reduced(dataset.path(picture), first.size)
-        letterbox = first.letterbox(width, height)
-        canvas = letterbox.apply(pixels, first.card.preprocessing.pad_value)
-        output = first.run_with_maps(first.prepare(canvas), second.methods)
+        output, letterbox = first.dense(pixels, width, height, second.methods)
         found = first.decoded(output.scores[0], output.boxes[0], letterbox, limits)
         known = letterbox.boxes_to_letterbox(found.boxes)
         boxes, scores = second.propose(output, letterbox, known, PROPOSED)
