@@ -32,6 +32,7 @@ def test_training_the_second_leaves_the_first_as_it_was() -> None:
     second(torch.rand(2, 3, 64, 64)).logits.sum().backward()
     optimizer.step()
     assert all(torch.equal(before[k], v) for k, v in net.state_dict().items())
+    assert not any(p.requires_grad for p in net.parameters())
     assert second.score.weight.grad is not None
     assert second.score.weight.grad.abs().sum() > 0
 
