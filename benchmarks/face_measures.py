@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitruvian.data.dataset import Dataset, Picture
-from vitruvian.data.derive.facial import WHOLE_FACE
 from vitruvian.metrics import Predictions
 from vitruvian.metrics.box_convention import BoxAdjustment, fit_box_adjustment
 from vitruvian.metrics.five_points import five_point_error
 from vitruvian.metrics.judging import annotations_of, judge, overlap
 from vitruvian.metrics.matching import match
+from vitruvian.taxonomy import WHOLE_FACE
 
 SAME_PLACE = 0.25
 """Overlap over the smaller area above which a box belongs to the labelled face; ``data crop`` draws the same line."""

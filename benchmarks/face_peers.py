@@ -28,12 +28,13 @@ from face_sheets import save_sheets
 from face_tables import Contestant, Sets, conventions, tables
 
 from vitruvian.data.dataset import DataError, Dataset
-from vitruvian.data.derive.facial import WHOLE_FACE, with_facial_parts
+from vitruvian.data.derive.facial import with_facial_parts
 from vitruvian.data.merge import rename_labels
 from vitruvian.images import ReadError, read_picture
 from vitruvian.metrics import MetricError, Predictions
 from vitruvian.metrics.result import plain
 from vitruvian.reports.occluded_faces import Found, prepare
+from vitruvian.taxonomy import WHOLE_FACE
 from vitruvian.zoo import ModelError
 
 FIT_ON = 200

@@ -9,12 +9,12 @@ import numpy as np
 from face_measures import adjusted, fit, five_point_errors, in_pictures, other_faces
 
 from vitruvian.data.dataset import Dataset
-from vitruvian.data.derive.facial import WHOLE_FACE
 from vitruvian.metrics import EqualPrecisionResult, Predictions, Table, compare_at_precision, recall_of_heads
 from vitruvian.metrics.box_convention import BoxAdjustment
 from vitruvian.metrics.face_rates import FaceRates, face_rates
 from vitruvian.metrics.face_recall import OCCLUSION
 from vitruvian.reports.occluded_faces import Found, OccludedFaces, pooled
+from vitruvian.taxonomy import WHOLE_FACE
 
 PRECISION = 0.9
 

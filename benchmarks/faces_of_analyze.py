@@ -13,10 +13,11 @@ from pathlib import Path
 
 from vitruvian import Analyzer
 from vitruvian.data.dataset import Dataset
-from vitruvian.data.derive.facial import WHOLE_FACE, with_facial_parts
+from vitruvian.data.derive.facial import with_facial_parts
 from vitruvian.finders.faces import find_faces
 from vitruvian.metrics import evaluate_boxes, recall_of_heads
 from vitruvian.reports.occluded_faces import INFANTS
+from vitruvian.taxonomy import WHOLE_FACE
 
 
 def main(data: Path) -> None:

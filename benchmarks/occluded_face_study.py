@@ -14,12 +14,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import mean
 
 import numpy as np
+from study_pictures import recovered_sheets
 
 from vitruvian.data.crop import OtherFaces, crop_dataset
 from vitruvian.data.dataset import Dataset
-from vitruvian.data.derive.facial import WHOLE_FACE, with_facial_parts
+from vitruvian.data.derive.facial import with_facial_parts
 from vitruvian.data.merge import rename_labels
 from vitruvian.data.occlusion.occlude import LEVELS, TRAIN_KINDS, VALIDATION_KINDS
 from vitruvian.data.occlusion.protocol import occlude_dataset
@@ -27,13 +29,25 @@ from vitruvian.finders.detector import Detector
 from vitruvian.finders.faces import FaceModel, find_faces
 from vitruvian.finders.map_dataset import write_map_datasets
 from vitruvian.finders.map_pictures import MapMaker
-from vitruvian.finders.predict import predict_dataset, predict_faces
+from vitruvian.finders.predict import not_found_by, predict_dataset, predict_faces
 from vitruvian.finders.recovery import SecondLook
-from vitruvian.metrics import Predictions, Table, evaluate_boxes, pool
+from vitruvian.metrics import Predictions, Table, evaluate_boxes, pool, recall_of_heads
+from vitruvian.metrics.confusion import confusion_matrix
+from vitruvian.metrics.recovered_faces import one_ranking
+from vitruvian.metrics.result import Cell
 from vitruvian.reports.face_study import LEVELS as STUDY_LEVELS
-from vitruvian.reports.face_study import FaceSets, detector_table, recovery_study
+from vitruvian.reports.face_study import (
+    FaceSets,
+    RecoveryStudy,
+    coverage_table,
+    detector_table,
+    face_curve,
+    recovery_study,
+)
 from vitruvian.reports.occluded_faces import OccludedFaces, prepare
-from vitruvian.taxonomy import FACIAL_PARTS
+from vitruvian.reports.page import Figure, Section, result_section, write_page
+from vitruvian.reports.plots import confusion, f1_confidence
+from vitruvian.taxonomy import FACIAL_PARTS, WHOLE_FACE
 from vitruvian.zoo import DEFAULT_MODEL, ModelFile, find_model, find_second_look
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
@@ -112,18 +126,38 @@ def from_afw(sets: FaceSets) -> FaceSets:
     return FaceSets({**sets.truth, name: mine}, of_afw(sets.first), second, others, sets.threshold)
 
 
-def facial_part_table(data: Path, models: Mapping[str, ModelFile]) -> Table:
-    """All classes of each model on faces68's validation pictures (table 4)."""
+def infants_table(heads: Dataset, ways: Mapping[str, tuple[Predictions, float]], resamples: int) -> Table:
+    """Heads of infants in which a face is found, by each way at its threshold."""
+    rows = []
+    for name, (found, threshold) in ways.items():
+        row = recall_of_heads(heads, found, threshold, resamples=resamples).sources[-1]
+        faces = len(found.above(threshold))
+        rows.append((name, row.heads, row.found, row.recall.value, row.recall.low, row.recall.high, faces))
+    columns = ("way", "heads", "with a face", "share", "low", "high", "faces claimed")
+    return Table("Infants", columns, tuple(rows))
+
+
+def facial_part_table(data: Path, models: Mapping[str, ModelFile]) -> tuple[Table, list[Figure]]:
+    """All classes of each model on faces68's validation pictures (table 4), and its confusion matrix there."""
     from vitruvian.training.recipe import SourceRecipe
     from vitruvian.training.sources import load_source
 
     source = SourceRecipe(json="faces68/val.json", derive="facial_parts", exhaustive="none")
     truth = load_source(source, data)
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
+    figures = []
     for name, model in models.items():
-        result = evaluate_boxes(truth, predict_dataset(Detector(model), truth))
-        rows += [(name, c.label, c.instances, c.ap50, c.ap) for c in result.classes if c.label in model.card.labels]
-    return Table("Facial parts on uncovered pictures", ("model", "class", "boxes", "AP50", "AP"), tuple(rows))
+        found = predict_dataset(Detector(model), truth)
+        result = evaluate_boxes(truth, found)
+        mine = [c for c in result.classes if c.label in model.card.labels and c.instances]
+        rows += [(name, c.label, c.instances, c.ap50, c.ap) for c in mine]
+        boxes = sum(c.instances for c in mine)
+        rows.append((name, "mean", boxes, mean(c.ap50 for c in mine), mean(c.ap for c in mine)))
+        known = rename_labels(truth, {label: None for label in truth.labels if label not in model.card.labels})
+        matrix = confusion_matrix(known, found.above(model.card.thresholds), threshold=0.0)
+        caption = f"{name} on uncovered pictures at its thresholds: what boxes are taken for; each column adds up to 1."
+        figures.append(replace(confusion(matrix), name=f"confusion_{name}", caption=caption))
+    return Table("Facial parts on uncovered pictures", ("model", "class", "boxes", "AP50", "AP"), tuple(rows)), figures
 
 
 def main() -> None:
@@ -156,10 +190,35 @@ def main() -> None:
     seeds = [int(text) for text in args.seeds.split(",")]
     pictures = prepare(data, out / "pictures", seeds, on_set=lambda name: tell(f"preparing {name}"))
     sets = study_sets(pictures, data)
-    found: dict[str, dict[str, Predictions]] = {name: {} for name in (*readers, *singles)}
-    firsts: dict[str, Predictions] = {}
     looks = {name: SecondLook(detector, model) for name, model in readers.items()}
     finders = {name: FaceModel(Detector(model), threshold=0.01) for name, model in singles.items()}
+    everything = found_in(sets, detector, looks, finders)
+    study = recovery_study(everything, alone=list(singles), resamples=args.resamples)
+    tell("looking at infants")
+    limit = everything.threshold
+    sure = predict_faces(detector, {}, pictures.heads, limit)[0]
+    ways = {first.card.name: (sure, limit)}
+    for name, look in looks.items():
+        again = not_found_by(sure, predict_faces(detector, {name: look}, pictures.heads)[1][name])
+        threshold = study.thresholds[name]
+        ways[f"{first.card.name}, then {name}"] = (
+            one_ranking(sure, again.above(2.0 if threshold is None else threshold)), 0.0
+        )  # fmt: skip
+    for name, finder in finders.items():
+        ways[name] = (find_faces(finder, pictures.heads), singles[name].card.thresholds[WHOLE_FACE])
+    infants = infants_table(pictures.heads, ways, args.resamples)
+    write_report(out, data, first, everything, singles, study, infants)
+
+
+def found_in(
+    sets: Mapping[str, Sequence[Dataset]],
+    detector: Detector,
+    looks: Mapping[str, SecondLook],
+    finders: Mapping[str, FaceModel],
+) -> FaceSets:
+    """What both passes and further detectors find in every set, AFW's share of the covered faces a set of its own."""
+    found: dict[str, dict[str, Predictions]] = {name: {} for name in (*looks, *finders)}
+    firsts: dict[str, Predictions] = {}
     truth: dict[str, Dataset] = {}
     for name, datasets in sets.items():
         tell(f"looking at {name}: {sum(map(len, datasets))} pictures")
@@ -172,52 +231,51 @@ def main() -> None:
         truth[name], firsts[name] = pool(rows.pop(""))
         for who, mine in rows.items():
             found[who][name] = pool(mine)[1]
-    everything = from_afw(
-        FaceSets(
-            truth,
-            firsts,
-            {n: found[n] for n in readers},
-            {n: found[n] for n in singles},
-            first.card.thresholds[WHOLE_FACE],
-        )
-    )
-    write_report(out, data, first, everything, singles, args.resamples)
+    threshold = detector.card.thresholds[WHOLE_FACE]
+    return from_afw(FaceSets(truth, firsts, {n: found[n] for n in looks}, {n: found[n] for n in finders}, threshold))
+
+
+def f1_figures(sets: FaceSets, first: str) -> list[Figure]:
+    """F1 over confidence: the first pass by level, and all detectors of whole faces on all covered ones."""
+    shown = [level for level in STUDY_LEVELS if level in sets.truth]
+    by_level = [face_curve(sets.truth[level], sets.first[level], level) for level in shown]
+    figures = [replace(f1_confidence(by_level), caption=f"F1 and confidence of {first}, by level of occlusion.")]
+    every = []
+    for name, found in {first: sets.first, **sets.others, **sets.second}.items():
+        every.append(face_curve(*pool([(sets.truth[level], found[level]) for level in shown]), name))
+    caption = "F1 and confidence on all covered faces, map readers each for itself."
+    return [*figures, replace(f1_confidence(every), name="f1_confidence_detectors", caption=caption)]
 
 
 def write_report(
-    out: Path, data: Path, first: ModelFile, sets: FaceSets, singles: Mapping[str, ModelFile], resamples: int
+    out: Path,
+    data: Path,
+    first: ModelFile,
+    sets: FaceSets,
+    singles: Mapping[str, ModelFile],
+    study: RecoveryStudy,
+    infants: Table,
 ) -> None:
     """``report.md`` and ``index.html``, with pictures of recovered faces."""
-    from study_pictures import recovered_sheets
-
-    from vitruvian.metrics.curves import curves
-    from vitruvian.metrics.judging import judge
-    from vitruvian.metrics.matching import match
-    from vitruvian.reports.page import Figure, Section, result_section, write_page
-    from vitruvian.reports.plots import f1_confidence
-
-    study = recovery_study(sets, alone=list(singles), resamples=resamples)
+    parts, confusions = facial_part_table(data, {first.card.name: first, **singles})
     tables = [
-        facial_part_table(data, {first.card.name: first, **singles}),
+        parts,
         detector_table("Detectors of the whole face", sets, {first.card.name: sets.first, **sets.others}),
+        infants,
         detector_table("Map readers as detectors of their own", sets, sets.second),
+        coverage_table("Map readers at the threshold of their best F1", sets),
     ]
-    shown = [level for level in STUDY_LEVELS if level in sets.truth]
-    by_level = []
-    for level in shown:
-        [curve] = curves(match(judge(sets.truth[level], sets.first[level], "partial"), ious=(0.5,)))
-        by_level.append(replace(curve, label=level))
-    figures = [replace(f1_confidence(by_level), caption="F1 and confidence of the first pass, by level of occlusion.")]
     sheets: list[Figure] = recovered_sheets(sets, study.thresholds)
     text = ["# Covered faces: first pass, second look", ""]
     text += [table.markdown() + "\n" for table in (*tables, *study.tables())]
     (out / "report.md").write_text("\n".join(text), encoding="utf-8")
+    figures = (*f1_figures(sets, first.card.name), *confusions)
     sections = [
-        Section("First pass and map readers", tables=tuple(tables), figures=tuple(figures)),
+        Section("First pass and map readers", tables=tuple(tables), figures=figures),
         result_section("Second looks", study, sheets),
     ]
     write_page(out, "Covered faces", "First pass, second look, and doing without.", [], sections)
-    print(study)
+    print("\n\n".join(map(str, tables)), study, sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,9 @@ from PIL import Image, ImageDraw
 
 from vitruvian.images import read_picture
 from vitruvian.metrics.recovered_faces import Passes
-from vitruvian.reports.face_study import FACE, FaceSets, recovered_examples
+from vitruvian.reports.face_study import FaceSets, recovered_examples
 from vitruvian.reports.page import Figure
+from vitruvian.taxonomy import WHOLE_FACE
 
 _SIDE, _COLUMNS, _COUNT = 180, 6, 18
 _LABELLED, _FOUND, _SURE = (26, 127, 55), (220, 90, 0), (30, 90, 200)
@@ -46,7 +47,7 @@ def _sheet(passes: Passes, look: str, threshold: float, right: bool) -> bytes | 
         draw = ImageDraw.Draw(image)
         line = max(2, round(max(image.size) / 90))
         for annotation in picture.annotations:
-            if annotation.label == FACE:
+            if annotation.label == WHOLE_FACE:
                 draw.rectangle(annotation.box, outline=_LABELLED, width=line)
         for sure in passes.first.boxes[passes.first.image_ids == picture.id]:
             draw.rectangle(tuple(sure), outline=_SURE, width=line)

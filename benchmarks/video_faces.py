@@ -30,12 +30,12 @@ from vitruvian.data.derive import derive_facial_parts
 from vitruvian.data.derive.facial import protocol_of
 from vitruvian.data.occlusion.occlude import VALIDATION_KINDS, Level, occlude
 from vitruvian.data.occlusion.protocol import face_roll, landmark_box
-from vitruvian.finders.analyzer import WHOLE_FACE
 from vitruvian.finders.detections import box_iou
 from vitruvian.finders.video import AnalyzerEyes, Eyes, VideoOptions, watch
 from vitruvian.images import Crop, read_picture, resize
 from vitruvian.images.video import Frame, Video, write_video
 from vitruvian.scene import Box, Face, Scene
+from vitruvian.taxonomy import WHOLE_FACE
 from vitruvian.zoo import DEFAULT_MODEL
 
 WIDTH, HEIGHT, RATE = 480, 360, 25.0

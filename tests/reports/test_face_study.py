@@ -4,23 +4,24 @@ from pathlib import Path
 
 from vitruvian.data.dataset import Annotation, Dataset, Picture
 from vitruvian.metrics import Predictions
-from vitruvian.reports.face_study import FACE, FaceSets, detector_table, recovered_examples, recovery_study
+from vitruvian.reports.face_study import FaceSets, coverage_table, detector_table, recovered_examples, recovery_study
+from vitruvian.taxonomy import WHOLE_FACE
 
 HERE, NOWHERE = (0.0, 0.0, 10.0, 10.0), (50.0, 50.0, 60.0, 60.0)
 
 
 def truth(level: str, count: int = 40) -> Dataset:
     pictures = tuple(
-        Picture(i + 1, f"{level}/{i}.png", 100, 100, (Annotation(FACE, HERE, i + 1),), frozenset({FACE}),
+        Picture(i + 1, f"{level}/{i}.png", 100, 100, (Annotation(WHOLE_FACE, HERE, i + 1),), frozenset({WHOLE_FACE}),
                 attributes={"original": f"{i}.png", "occlusion_degree": level})
         for i in range(count)
     )  # fmt: skip
-    return Dataset((FACE,), pictures, Path())
+    return Dataset((WHOLE_FACE,), pictures, Path())
 
 
 def found(*rows: tuple[int, tuple[float, ...], float]) -> Predictions:
     ids, boxes, scores = zip(*rows, strict=True) if rows else ((), (), ())
-    return Predictions(ids, boxes, scores, [0] * len(rows), (FACE,))
+    return Predictions(ids, boxes, scores, [0] * len(rows), (WHOLE_FACE,))
 
 
 def sets() -> FaceSets:
@@ -72,3 +73,17 @@ def test_examples_are_spread_over_right_and_wrong_claims() -> None:
     assert len(right) == 5
     assert all(passes.truth.pictures[index].id % 2 == 0 and tuple(box) == HERE for index, box, _ in right)
     assert recovered_examples(passes, "look", 0.5, count=5, right=False) == []
+
+
+def test_coverage_is_of_the_half_that_the_threshold_is_not_fitted_on() -> None:
+    given = sets()
+    noise = found(*((i, HERE, 0.8) for i in range(1, 41)), *((i, NOWHERE, 0.3) for i in range(1, 41)))
+    given = FaceSets(given.truth, given.first, {"look": {"easy": noise, "hard": noise}}, {}, 0.5)
+    rows = coverage_table("t", given).rows
+    assert [(row[0], row[1]) for row in rows] == [("look", "easy"), ("look", "hard")]
+    odd = len(given.passes()["easy"].side(odd=True).truth)
+    assert 0 < odd < 40
+    for row in rows:
+        threshold, faces, detections, right, share, lowest = row[2:]
+        assert 0.3 < threshold <= 0.8  # type: ignore[operator]
+        assert (faces, detections, right, share, lowest) == (odd, odd, odd, 1.0, 0.8)

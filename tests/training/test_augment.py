@@ -19,6 +19,7 @@ from vitruvian.training.augment import (
     occlude_face,
     paste,
     recolour,
+    turn,
 )
 from vitruvian.training.recipe import AugmentRecipe
 
@@ -103,6 +104,64 @@ def test_mirroring_twice_changes_nothing_and_swaps_sides_once() -> None:
     np.testing.assert_allclose(sample.boxes, before.boxes)
     np.testing.assert_array_equal(sample.labels, before.labels)
     np.testing.assert_array_equal(sample.background, before.background)
+
+
+def round_sample(label: str, names: tuple[str, ...]) -> Sample:
+    """A bright ellipse off the middle, a class that may not count as background right on it."""
+    sample = empty_sample(160, len(names))
+    y, x = np.mgrid[:160, :160] + 0.5
+    sample.image[((x - 56) / 28) ** 2 + ((y - 88) / 12) ** 2 <= 1] = 255
+    sample.boxes = np.array([[28, 76, 84, 100]], dtype=np.float32)
+    sample.labels = np.array([names.index(label)])
+    sample.background[1, 9:13, 5:9] = False
+    return sample
+
+
+def test_boxes_and_background_turn_with_the_picture() -> None:
+    quarters = 0
+    for seed in range(40):
+        sample = round_sample("Human head", NAMES)
+        turn(sample, NAMES, np.random.default_rng(seed))
+        box, seen = sample.boxes[0], bright_box(sample)
+        np.testing.assert_allclose(box, seen, atol=1.6)
+        rows, columns = np.nonzero(~sample.background[1])
+        middle = (box[:2] + box[2:]) / 2
+        np.testing.assert_allclose([columns.mean() * 8 + 4, rows.mean() * 8 + 4], middle, atol=8)
+        assert sample.background[0].all()
+        quarters += sorted((box[2:] - box[:2]).round(3).tolist()) == [24, 56]
+    assert 10 < quarters < 30
+
+
+def test_after_a_free_turn_nobody_asks_for_the_box_of_a_limb() -> None:
+    names = ("Human arm", "Human head")
+    kept = 0
+    for seed in range(40):
+        sample = round_sample("Human arm", names)
+        turn(sample, names, np.random.default_rng(seed))
+        seen = bright_box(sample)
+        inside = sample.background[0, seen[1] // 8 + 1 : seen[3] // 8, seen[0] // 8 + 1 : seen[2] // 8]
+        if len(sample.boxes):
+            kept += 1
+            assert sorted((sample.boxes[0, 2:] - sample.boxes[0, :2]).tolist()) == [24, 56]
+            assert sample.background[0].all()
+        else:
+            middle = sample.background[0, (seen[1] + seen[3]) // 16, (seen[0] + seen[2]) // 16]
+            assert not middle
+            assert inside.size == 0 or inside.mean() < 0.7
+    assert 10 < kept < 30
+
+
+def test_a_box_that_turns_out_of_the_canvas_is_neither_asked_for_nor_punished() -> None:
+    dropped = 0
+    for seed in range(60):
+        sample = empty_sample(160, len(NAMES))
+        sample.boxes = np.array([[0, 0, 16, 16]], dtype=np.float32)  # a corner leaves the canvas on a free turn
+        sample.labels = np.array([0])
+        turn(sample, NAMES, np.random.default_rng(seed))
+        assert (sample.boxes >= 0).all()
+        assert (sample.boxes <= 160).all()
+        dropped += len(sample.boxes) == 0
+    assert dropped > 10
 
 
 def test_occlusion_changes_pixels_and_drops_only_what_it_hides() -> None:
@@ -242,14 +301,14 @@ def test_hue_changes_nothing_else_of_a_sample_and_nothing_when_off() -> None:
 def test_hue_turns_colours_and_leaves_greys() -> None:
     pixels = np.array([[[200, 40, 90], [77, 77, 77], [120, 160, 100]]], dtype=np.uint8)
 
-    def turned(turn: float) -> np.ndarray:
-        return np.asarray(Image.fromarray(pixels).convert("RGB", augment._hue_turn(turn)))
+    def turned(shift: float) -> np.ndarray:
+        return np.asarray(Image.fromarray(pixels).convert("RGB", augment._hue_turn(shift)))
 
     np.testing.assert_allclose(turned(1 / 3), np.roll(pixels, 1, axis=2), atol=1)
     np.testing.assert_allclose(turned(0), pixels, atol=0)
-    for turn in (-0.05, 0.02, 0.05):
-        np.testing.assert_allclose(turned(turn)[0, 1], pixels[0, 1], atol=1)
-        for before, after in zip(pixels[0, ::2], turned(turn)[0, ::2], strict=True):
+    for shift in (-0.05, 0.02, 0.05):
+        np.testing.assert_allclose(turned(shift)[0, 1], pixels[0, 1], atol=1)
+        for before, after in zip(pixels[0, ::2], turned(shift)[0, ::2], strict=True):
             hues = [colorsys.rgb_to_hsv(*(int(v) / 255 for v in colour))[0] for colour in (before, after)]
-            assert (hues[1] - hues[0] + 0.5) % 1 - 0.5 == pytest.approx(turn, abs=0.015)
+            assert (hues[1] - hues[0] + 0.5) % 1 - 0.5 == pytest.approx(shift, abs=0.015)
             assert after.mean() == pytest.approx(before.mean(), abs=1)

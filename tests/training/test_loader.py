@@ -61,6 +61,19 @@ def test_realistic_occluders_are_drawn_where_the_recipe_says_so(tmp_path: Path) 
     assert any(differ)
 
 
+def test_a_recipe_that_turns_turns_and_leaves_the_rest_of_the_sample_alone(tmp_path: Path) -> None:
+    options = ["augment.mosaic=0", "augment.flip=0", "augment.brightness=0", "augment.contrast=0",
+               "augment.saturation=0", "augment.grey=0"]  # fmt: skip
+    plain = make(load_recipe(drawn_recipe(tmp_path), options), tmp_path)
+    turned = make(load_recipe(tmp_path / "tiny.yaml", [*options, "augment.turn=1"]), tmp_path)
+    quarters = 0
+    for number in range(12):
+        one, other = plain[number].image, turned[number].image
+        assert (one != other).any()
+        quarters += any((np.rot90(one, k) == other).all() for k in (1, 2, 3))
+    assert 0 < quarters < 12
+
+
 def test_a_resumed_loader_goes_on_where_it_stopped(samples: Samples) -> None:
     whole = list(training_loader(samples))
     rest = list(training_loader(samples, start_step=9))

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 
 from vitruvian.finders import Analyzer, Detector
-from vitruvian.finders.map_readers import WHOLE_FACE
 from vitruvian.finders.recovery import SecondLook
 from vitruvian.images import Letterbox, sample_picture
+from vitruvian.taxonomy import WHOLE_FACE
 from vitruvian.training.initial import load_detector
 from vitruvian.training.module import build_detector
 from vitruvian.training.publish import publish

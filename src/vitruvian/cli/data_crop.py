@@ -9,6 +9,7 @@ import typer
 
 from vitruvian.cli.console import progress
 from vitruvian.cli.data_common import Exhaustive, Images, OneSet, load, one_line_errors
+from vitruvian.taxonomy import WHOLE_FACE
 
 
 def register(app: typer.Typer) -> None:
@@ -18,7 +19,7 @@ def register(app: typer.Typer) -> None:
     def crop_command(
         data: OneSet,
         out: Annotated[Path, typer.Option(help="Folder of the crops and labels.json.")],
-        label: Annotated[str, typer.Option(help="Class of the faces.")] = "whole face",
+        label: Annotated[str, typer.Option(help="Class of the faces.")] = WHOLE_FACE,
         factor: Annotated[float, typer.Option(help="Side of a crop over that of the face's box.")] = 2.0,
         derive: Annotated[
             str | None, typer.Option(help="facial-parts: first derive them, whole face included, from landmarks.")

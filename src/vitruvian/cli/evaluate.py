@@ -46,6 +46,7 @@ from vitruvian.metrics.confusion import confusion_matrix
 from vitruvian.metrics.judging import BoxProtocol
 from vitruvian.metrics.landmarks import LandmarkResult
 from vitruvian.metrics.pck import PckResult
+from vitruvian.taxonomy import WHOLE_FACE
 
 Draw = tuple[Dataset, Predictions, float | Mapping[str, float]]
 _ACTIVITY = "activity"
@@ -87,7 +88,7 @@ def _evaluate(
     ] = None,
     thresholds: Annotated[Path | None, typer.Option(help="json {label: confidence}, or a model card.")] = None,
     attribute: Annotated[str, typer.Option(help="Attribute for boxes-by-attribute.")] = "occlusion_degree",
-    label: Annotated[str, typer.Option(help="Class of the faces, for the faces-* protocols.")] = "whole face",
+    label: Annotated[str, typer.Option(help="Class of the faces, for the faces-* protocols.")] = WHOLE_FACE,
     precision: Annotated[float, typer.Option(help="Precision to hold, for faces-recall.")] = 0.9,
     joints: Joints = None,
     training: Annotated[Path | None, typer.Option(help="Training labels for detection-ratio.")] = None,

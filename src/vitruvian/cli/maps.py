@@ -11,6 +11,7 @@ import typer
 from vitruvian.cli.console import guarded, progress
 from vitruvian.cli.data_common import Exhaustive, Images, OneSet, load, pairs, report_rejects
 from vitruvian.cli.measure_common import Rename
+from vitruvian.taxonomy import WHOLE_FACE
 
 
 class Method(StrEnum):
@@ -52,7 +53,7 @@ def maps(
         str, typer.Option(help="Classes of the model: facial_parts, body_parts, parts, or names with commas.")
     ] = "facial_parts",
     model: Annotated[str, typer.Option(help="Name, path or address of the first model.")] = "parts22",
-    label: Annotated[str, typer.Option(help="Class whose boxes are kept.")] = "whole face",
+    label: Annotated[str, typer.Option(help="Class whose boxes are kept.")] = WHOLE_FACE,
     rename: Rename = None,
     size: Annotated[int, typer.Option(min=0, help="Long side of the model's input; 0 takes the model's own.")] = 0,
     side: Annotated[int, typer.Option(min=0, help="Long side of a map; 0 takes a quarter of the input's.")] = 0,

@@ -15,10 +15,10 @@ from vitruvian.finders.assign import assign
 from vitruvian.finders.detections import Detections
 from vitruvian.finders.detector import Detector
 from vitruvian.finders.errors import LabelError
-from vitruvian.finders.map_readers import WHOLE_FACE
 from vitruvian.finders.recovery import SecondLook, known_faces
 from vitruvian.images import Limits, read_reduced
 from vitruvian.scene import Box, Evidence, Face, Part, Scene
+from vitruvian.taxonomy import WHOLE_FACE
 from vitruvian.zoo import DEFAULT_MODEL, find_model, find_second_look
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from vitruvian.finders.geometry import around, centre, fit, iou
 from vitruvian.finders.matching import match_owners
 from vitruvian.finders.sides import FaceView, ear_sides, eye_sides, face_view, faces_camera, limb_sides
 from vitruvian.scene import Box, Face, Part, Person, Side
-from vitruvian.taxonomy import FACIAL_PARTS, PARTS
+from vitruvian.taxonomy import FACIAL_PARTS, PARTS, WHOLE_FACE
 
 _Item = TypeVar("_Item", Part, Face, "_Head")
 _Owner = TypeVar("_Owner")
@@ -43,7 +43,6 @@ _EDGE = 0.02
 """A body that ends this near to the picture's lower edge, relative to the picture's height, goes on below it."""
 _HEAD_FEATURES = ("Human eye", "Human ear", "Human nose", "Human mouth", "Human hair")
 _LIMBS = (("Human arm", "Human hand"), ("Human leg", "Human foot"))
-_WHOLE_FACE = "whole face"
 
 
 @dataclass(slots=True, eq=False)
@@ -56,7 +55,7 @@ class _Head:
 
     @property
     def label(self) -> str:
-        return next(label for label in ("Human head", "Human face", _WHOLE_FACE) if label in self.boxes)
+        return next(label for label in ("Human head", "Human face", WHOLE_FACE) if label in self.boxes)
 
     @property
     def box(self) -> Box:
@@ -65,7 +64,7 @@ class _Head:
     @property
     def face(self) -> Box:
         """Box of its face, or of the head where no face was found."""
-        return self.boxes.get("Human face") or self.boxes.get(_WHOLE_FACE) or self.box
+        return self.boxes.get("Human face") or self.boxes.get(WHOLE_FACE) or self.box
 
 
 @dataclass(slots=True, eq=False)
@@ -161,7 +160,7 @@ class _Picture:
             self.given.update(indices)
             found = self._join(label, [self.parts[i] for i in indices])
             self.head_of_part.update(zip(indices, found, strict=True))
-        found = self._join(_WHOLE_FACE, self.faces)
+        found = self._join(WHOLE_FACE, self.faces)
         self.head_of_face.update(enumerate(found))
 
     def _join(self, label: str, items: list[_Item]) -> list[_Head]:
@@ -242,14 +241,14 @@ class _Picture:
         for label in FACIAL_PARTS.names:
             indices = self._of(label)
             parts = [self.parts[i] for i in indices]
-            weights = _weights(parts, self.faces, lambda part, face: fit(part.label, part.box, _WHOLE_FACE, face.box))
+            weights = _weights(parts, self.faces, lambda part, face: fit(part.label, part.box, WHOLE_FACE, face.box))
             most = 2 if FACIAL_PARTS[label].paired else 1
             for i, owner in zip(indices, match_owners(weights, [most] * len(self.faces)), strict=True):
                 if owner is not None:
                     self.face_of_part[i] = owner
                     self._own(i, self.head_of_face[owner].person)
             # Without a whole face around them they belong to a head of which only a face or the head was found.
-            faceless = [head for head in self.heads if _WHOLE_FACE not in head.boxes]
+            faceless = [head for head in self.heads if WHOLE_FACE not in head.boxes]
             self._give_to_heads(self._ungiven(label), faceless, most)
             self._give_to_bodies(label, self._ungiven(label), self._headless, most)
 

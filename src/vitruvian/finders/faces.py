@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitruvian.data.dataset import Dataset
-from vitruvian.data.derive.facial import WHOLE_FACE
 from vitruvian.finders.detector import Detector
 from vitruvian.finders.errors import LabelError
 from vitruvian.images import read_picture
 from vitruvian.metrics import Predictions
+from vitruvian.taxonomy import WHOLE_FACE
 from vitruvian.zoo import DEFAULT_MODEL, find_model
 
 FaceFinder = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.float32]]]

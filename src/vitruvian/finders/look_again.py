@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vitruvian.finders.detections import box_iou
 from vitruvian.finders.detector import Detector
 from vitruvian.scene import Box, Evidence, Face
-from vitruvian.taxonomy import FACIAL_PARTS
+from vitruvian.taxonomy import FACIAL_PARTS, WHOLE_FACE
 
 NEAR = "near where it was"
 """Reason of the evidence of a face that was found by looking again."""
@@ -28,7 +28,6 @@ SURE, SURE_FITS, FAINT_FITS = 0.5, 0.3, 0.7
 """A face of this score must overlap the place where it should be by the first IoU, one of score 0 by the second: what
 is left in view of a covered face often has a faint box of its own, and so has what came in its place."""
 _SMALLEST = 8.0
-_WHOLE_FACE = "whole face"
 
 
 def look_again(detector: Detector, picture: NDArray[np.uint8], near: Box) -> Face | None:
@@ -46,12 +45,12 @@ def look_again(detector: Detector, picture: NDArray[np.uint8], near: Box) -> Fac
     if window is None:
         return None
     left, top, right, bottom = window
-    limits = {**detector.card.thresholds, _WHOLE_FACE: LEAST_SCORE}
+    limits = {**detector.card.thresholds, WHOLE_FACE: LEAST_SCORE}
     found = detector.detect(np.ascontiguousarray(picture[top:bottom, left:right]), thresholds=limits, size=INPUT_SIZE)
     boxes = found.boxes + np.asarray([left, top, left, top], dtype=np.float32)
     names = [found.names[label] for label in found.labels]
     overlap = box_iou(np.asarray(near, dtype=np.float32), boxes)
-    faces = [i for i, name in enumerate(names) if name == _WHOLE_FACE and overlap[i] >= _needed(float(found.scores[i]))]
+    faces = [i for i, name in enumerate(names) if name == WHOLE_FACE and overlap[i] >= _needed(float(found.scores[i]))]
     if not faces:
         return None
     best = max(faces, key=lambda i: float(found.scores[i] * overlap[i]))
@@ -59,7 +58,7 @@ def look_again(detector: Detector, picture: NDArray[np.uint8], near: Box) -> Fac
     parts: dict[str, float] = {}
     for box, name, score in zip(boxes, names, found.scores, strict=True):
         x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-        if name in FACIAL_PARTS.names and name != _WHOLE_FACE and x1 <= x <= x2 and y1 <= y <= y2:
+        if name in FACIAL_PARTS.names and name != WHOLE_FACE and x1 <= x <= x2 and y1 <= y <= y2:
             parts.setdefault(name, float(score))
     return Face((x1, y1, x2, y2), float(found.scores[best]), "recovery", evidence=Evidence(NEAR, parts))
 

@@ -16,6 +16,7 @@ from vitruvian.data.rejects import RowLog
 from vitruvian.finders.detector import Detector
 from vitruvian.finders.map_pictures import EMPTY, MapMaker, map_size
 from vitruvian.images import ReadError, read_reduced, write_planes
+from vitruvian.taxonomy import WHOLE_FACE
 from vitruvian.zoo import ModelError
 from vitruvian.zoo.cards import MapsInput
 
@@ -42,7 +43,7 @@ def write_map_datasets(
     dataset: Dataset,
     detector: Detector,
     makers: Mapping[Path, MapMaker],
-    label: str = "whole face",
+    label: str = WHOLE_FACE,
     suffix: str = ".npz",
     on_picture: Callable[[], None] = lambda: None,
 ) -> dict[Path, MapDataset]:

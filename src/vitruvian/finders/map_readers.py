@@ -12,10 +12,8 @@ from vitruvian.finders.detector import Detector, OutputWithMaps
 from vitruvian.finders.face_geometry import FACE_FROM_PART, face_from_parts, strongest_region
 from vitruvian.finders.map_pictures import MapMaker
 from vitruvian.images import Letterbox
-from vitruvian.taxonomy import FACIAL_PARTS
+from vitruvian.taxonomy import FACIAL_PARTS, WHOLE_FACE
 from vitruvian.zoo import ModelError, ModelFile
-
-WHOLE_FACE = "whole face"
 
 Found = tuple[NDArray[np.float32], NDArray[np.float32]]
 """``(N, 4)`` ``xyxy`` boxes in pixels of the first model's input, and their ``(N,)`` scores."""

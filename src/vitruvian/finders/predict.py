@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from vitruvian.data.dataset import Dataset
 from vitruvian.finders.detector import Detector
 from vitruvian.finders.map_dataset import check_reads
-from vitruvian.finders.map_readers import WHOLE_FACE
 from vitruvian.finders.recovery import PROPOSED, SecondLook, found_again
 from vitruvian.images import read_planes, read_reduced
 from vitruvian.metrics import Predictions
+from vitruvian.taxonomy import WHOLE_FACE
 from vitruvian.zoo import find_model
 
 _Row = tuple[int, NDArray[np.float32], NDArray[np.float32]]

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from vitruvian.finders.detections import Detections, box_iou
 from vitruvian.finders.detector import Detector, MapMethod, OutputWithMaps
-from vitruvian.finders.map_readers import WHOLE_FACE, MapFree, MapReader, reader_of
+from vitruvian.finders.map_readers import MapFree, MapReader, reader_of
 from vitruvian.images import Letterbox
-from vitruvian.taxonomy import FACIAL_PARTS
+from vitruvian.taxonomy import FACIAL_PARTS, WHOLE_FACE
 from vitruvian.zoo import ModelError, ModelFile
 from vitruvian.zoo.cards import Fusion
 

@@ -13,6 +13,7 @@ from vitruvian.metrics.face_rates import ALL, FaceRates, face_rates
 from vitruvian.metrics.face_recall import OCCLUSION, check_precision, point_at_precision
 from vitruvian.metrics.predictions import Predictions
 from vitruvian.metrics.result import Cell, Result, Table
+from vitruvian.taxonomy import WHOLE_FACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def _cells(found: Difference, reference: bool) -> tuple[Cell, ...]:
 def compare_at_precision(
     truth: Dataset,
     detectors: Mapping[str, Predictions],
-    label: str = "whole face",
+    label: str = WHOLE_FACE,
     precision: float = 0.9,
     *,
     by: str = OCCLUSION,

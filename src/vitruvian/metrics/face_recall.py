@@ -12,6 +12,7 @@ from vitruvian.metrics.errors import MetricError
 from vitruvian.metrics.face_rates import ALL, FaceRates, face_rates
 from vitruvian.metrics.predictions import Predictions
 from vitruvian.metrics.result import Cell, Result, Table
+from vitruvian.taxonomy import WHOLE_FACE
 
 OCCLUSION = "occlusion_degree"
 """Attribute of pictures that ``vitruvian data occlude`` wrote: none, easy, medium or hard."""
@@ -125,7 +126,7 @@ def _cells(found: Interval) -> tuple[float, float, float]:
 def evaluate_face_recall(
     truth: Dataset,
     predictions: Predictions,
-    label: str = "whole face",
+    label: str = WHOLE_FACE,
     precision: float = 0.9,
     threshold: float = 0.5,
     *,

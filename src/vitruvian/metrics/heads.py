@@ -14,6 +14,7 @@ from vitruvian.metrics.errors import MetricError
 from vitruvian.metrics.face_rates import ALL, originals
 from vitruvian.metrics.predictions import Predictions
 from vitruvian.metrics.result import Result, Table
+from vitruvian.taxonomy import WHOLE_FACE
 
 SMALLEST = 0.1
 """Least area of a face over that of the head that it is found in."""
@@ -65,7 +66,7 @@ def recall_of_heads(
     truth: Dataset,
     predictions: Predictions,
     threshold: float = 0.5,
-    face: str = "whole face",
+    face: str = WHOLE_FACE,
     head: str = "Human head",
     *,
     resamples: int = 1000,

@@ -23,7 +23,7 @@ from vitruvian.metrics.presence import count_false_boxes, recall_of_labelled
 from vitruvian.metrics.recovery import evaluate_recovery
 from vitruvian.metrics.result import Result
 from vitruvian.metrics.wider import evaluate_wider
-from vitruvian.taxonomy import Skeleton
+from vitruvian.taxonomy import WHOLE_FACE, Skeleton
 
 Subject = Literal["boxes", "faces", "pose", "landmarks"]
 
@@ -48,7 +48,7 @@ class Options:
     threshold: float = 0.5
     thresholds: Mapping[str, float] = field(default_factory=dict)
     attribute: str = OCCLUSION
-    label: str = "whole face"
+    label: str = WHOLE_FACE
     precision: float = 0.9
     resamples: int = 1000
     skeleton: Skeleton | None = None

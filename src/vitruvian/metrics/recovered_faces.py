@@ -32,7 +32,7 @@ class Passes:
 
     def side(self, odd: bool) -> Passes:
         """Photographs whose names have an odd or an even hash; what is fitted on one side is judged on the other."""
-        keep = np.array([_odd(name) == odd for name in originals(self.truth)], dtype=bool)
+        keep = odd_photographs(self.truth) == odd
         pictures = tuple(p for p, kept in zip(self.truth.pictures, keep, strict=True) if kept)
 
         def cut(found: Predictions) -> Predictions:
@@ -122,6 +122,12 @@ def originals(truth: Dataset) -> list[str]:
     return [str(picture.attributes.get("original", picture.file_name)) for picture in truth.pictures]
 
 
+def odd_photographs(truth: Dataset) -> NDArray[np.bool_]:
+    """Whether each picture's photograph has a name of an odd hash: all copies of a photograph are on one side."""
+    hashes = (int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) for name in originals(truth))
+    return np.array([value % 2 == 1 for value in hashes], dtype=bool)
+
+
 def one_ranking(first: Predictions, second: Predictions) -> Predictions:
     """Both passes as one list, every face of the first ahead of every one of the second; scores stay within 0..1."""
     return Predictions(
@@ -191,7 +197,3 @@ def joined_curves(curves: list[SecondLookCurve]) -> SecondLookCurve:
         right=right,
         row=np.concatenate([c.row for c in curves])[order],
     )
-
-
-def _odd(name: str) -> bool:
-    return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) % 2 == 1

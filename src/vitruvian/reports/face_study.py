@@ -6,14 +6,14 @@ Everything is computed from detections at a low threshold; nothing here runs a n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vitruvian.data.dataset import Dataset
 from vitruvian.finders.predict import not_found_by
 from vitruvian.metrics import Predictions, compare_at_precision, evaluate_boxes, pool
-from vitruvian.metrics.curves import curves
+from vitruvian.metrics.curves import Curve, curves
 from vitruvian.metrics.judging import judge
 from vitruvian.metrics.matching import match
 from vitruvian.metrics.recovered_faces import (
@@ -24,8 +24,9 @@ from vitruvian.metrics.recovered_faces import (
     one_ranking,
 )
 from vitruvian.metrics.result import Cell, Result, Table
+from vitruvian.metrics.second_look import second_look_curve
+from vitruvian.taxonomy import WHOLE_FACE
 
-FACE = "whole face"
 LEVELS = ("none", "easy", "medium", "hard")
 WANTED = 0.9
 FITTED = 0.92
@@ -65,16 +66,45 @@ def detector_table(title: str, sets: FaceSets, detectors: Mapping[str, Mapping[s
     10 and 12 of the thesis)."""
     rows: list[tuple[Cell, ...]] = []
     for set_name, truth in sets.truth.items():
-        faces = sum(a.label == FACE and not a.ignore for p in truth.pictures for a in p.annotations)
+        faces = sum(a.label == WHOLE_FACE and not a.ignore for p in truth.pictures for a in p.annotations)
         if not faces:
             continue
         for name, found in detectors.items():
-            result = evaluate_boxes(truth, found[set_name])[FACE]
-            best = curves(match(judge(truth, found[set_name], "partial"), ious=(0.5,)))
-            point = next(c for c in best if c.label == FACE).best_f1()
+            result = evaluate_boxes(truth, found[set_name])[WHOLE_FACE]
+            point = face_curve(truth, found[set_name]).best_f1()
             rows.append((set_name, name, faces, point.threshold, point.precision, point.recall, point.f1,
                          result.ap50, result.ap))  # fmt: skip
     columns = ("set", "detector", "faces", "threshold of the best F1", "precision", "recall", "F1", "AP50", "AP")
+    return Table(title, columns, tuple(rows))
+
+
+def face_curve(truth: Dataset, found: Predictions, name: str = WHOLE_FACE) -> Curve:
+    """Precision and recall of whole faces over the threshold at IoU 0.5, under another name if wanted."""
+    every = curves(match(judge(truth, found, "partial"), ious=(0.5,)))
+    return replace(next(c for c in every if c.label == WHOLE_FACE), label=name)
+
+
+def coverage_table(title: str, sets: FaceSets) -> Table:
+    """Second looks as detectors of their own, each at the threshold of its best F1 (thesis, tables 8, 11, 13).
+
+    The threshold is that of all covered faces of one half of the photographs; detections, right ones, the share of
+    faces that they cover and the lowest score of a right one (at any threshold) are of the other half.
+    """
+    rows: list[tuple[Cell, ...]] = []
+    nothing = Predictions.empty((WHOLE_FACE,))
+    alone = {name: Passes(truth, nothing, {look: found[name] for look, found in sets.second.items()})
+             for name, truth in sets.truth.items()}  # fmt: skip
+    fitted = _together({name: passes.side(odd=False) for name, passes in alone.items()}, _levels(sets))
+    for look, found in fitted.second.items():
+        threshold = face_curve(fitted.truth, found).best_f1().threshold
+        for name, passes in alone.items():
+            mine = passes.side(odd=True)
+            curve = second_look_curve(mine.truth, nothing, mine.second[look], WHOLE_FACE)
+            right, wrong = curve.at(threshold)
+            lowest = float(curve.scores[curve.right].min()) if curve.right.any() else float("nan")
+            share = right / curve.faces if curve.faces else float("nan")
+            rows.append((look, name, threshold, curve.faces, right + wrong, right, share, lowest))
+    columns = ("second look", "set", "threshold", "faces", "detections", "right", "coverage", "lowest right score")
     return Table(title, columns, tuple(rows))
 
 
@@ -112,11 +142,13 @@ def recovery_study(
     """
     passes = sets.passes()
     chosen = fitted_on or tuple(passes)
-    thresholds = fit_second_thresholds({n: p.side(odd=False) for n, p in passes.items() if n in chosen}, FACE, FITTED)
+    thresholds = fit_second_thresholds(
+        {n: p.side(odd=False) for n, p in passes.items() if n in chosen}, WHOLE_FACE, FITTED
+    )
     other_half = {n: p.side(odd=True) for n, p in passes.items() if p.truth.pictures}
-    levels = [name for name in LEVELS if name in passes]
+    levels = _levels(sets)
     together = _together(other_half, levels)
-    recovered = evaluate_recovered({**other_half, "all levels": together}, FACE, thresholds, resamples)
+    recovered = evaluate_recovered({**other_half, "all levels": together}, WHOLE_FACE, thresholds, resamples)
     ways: dict[str, Predictions] = {}
     truth, lower = pool([(sets.truth[n], sets.first[n]) for n in levels])
     ways["first pass, lower threshold"] = lower
@@ -126,8 +158,12 @@ def recovery_study(
     ways["first pass at its threshold"] = everything.first
     for name in alone:
         ways[name] = pool([(sets.truth[n], sets.others[name][n]) for n in levels])[1]
-    equal = compare_at_precision(truth, ways, FACE, WANTED, resamples=resamples)
+    equal = compare_at_precision(truth, ways, WHOLE_FACE, WANTED, resamples=resamples)
     return RecoveryStudy("faces-second-look", "vitruvian", (), recovered, thresholds, equal)
+
+
+def _levels(sets: FaceSets) -> list[str]:
+    return [name for name in LEVELS if name in sets.truth]
 
 
 def _together(passes: Mapping[str, Passes], names: Sequence[str]) -> Passes:
@@ -144,10 +180,8 @@ def recovered_examples(
 
     They are spread evenly over the scores, so that they are typical and not the best.
     """
-    from vitruvian.metrics.second_look import second_look_curve
-
     found = passes.second[look].above(threshold)
-    curve = second_look_curve(passes.truth, passes.first, found, FACE)
+    curve = second_look_curve(passes.truth, passes.first, found, WHOLE_FACE)
     rows = np.flatnonzero(curve.right == right)
     if len(rows) > count:
         rows = rows[np.linspace(0, len(rows) - 1, count).round().astype(int)]

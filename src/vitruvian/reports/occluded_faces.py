@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vitruvian.data.crop import OtherFaces, crop_dataset
 from vitruvian.data.dataset import DataError, Dataset
-from vitruvian.data.derive.facial import WHOLE_FACE, with_facial_parts
+from vitruvian.data.derive.facial import with_facial_parts
 from vitruvian.data.merge import rename_labels
 from vitruvian.data.occlusion.occlude import LEVELS, VALIDATION_KINDS, Level
 from vitruvian.data.occlusion.protocol import occlude_dataset
@@ -27,6 +27,7 @@ from vitruvian.metrics import (
     pool,
     recall_of_heads,
 )
+from vitruvian.taxonomy import WHOLE_FACE
 
 INFANTS = "baby"
 _NONE: Level = "none"

@@ -12,7 +12,7 @@ from vitruvian.taxonomy.landmarks import (
     Outline,
     landmark_protocol,
 )
-from vitruvian.taxonomy.parts import BODY_PARTS, FACIAL_PARTS, PARTS, PartClass, PartTaxonomy, Region
+from vitruvian.taxonomy.parts import BODY_PARTS, FACIAL_PARTS, PARTS, WHOLE_FACE, PartClass, PartTaxonomy, Region
 from vitruvian.taxonomy.skeletons import AIC14, COCO17, LSP14, MPII16, SKELETONS, Skeleton, joint_map, skeleton
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "REGION_COLOURS",
     "SKELETONS",
     "WFLW98",
+    "WHOLE_FACE",
     "Colour",
     "FacialPart",
     "LandmarkProtocol",

@@ -111,10 +111,13 @@ BODY_PARTS = PartTaxonomy(
 )
 """The 12 human body-part classes of Open Images V4, with display names."""
 
+WHOLE_FACE = "whole face"
+"""The face as a box from brows to chin: what faces are called in every scene, set and model here."""
+
 _FACIAL = (
     ("eyes", True, "eyes"),
     ("nose", False, "nose"),
-    ("whole face", False, "whole face"),
+    (WHOLE_FACE, False, WHOLE_FACE),
     ("right face", False, "left face"),
     ("left face", False, "right face"),
     ("brows", False, "brows"),
@@ -127,7 +130,7 @@ _FACIAL = (
 
 def _facial(top: str | None) -> tuple[PartClass, ...]:
     return tuple(
-        _part(name, top if name == "whole face" else "whole face", "face", paired, mirror)
+        _part(name, top if name == WHOLE_FACE else WHOLE_FACE, "face", paired, mirror)
         for name, paired, mirror in _FACIAL
     )
 

@@ -1,7 +1,8 @@
 """Training samples from pictures: placed, cropped, joined to mosaics, mirrored and recoloured, with their labels.
 
-All geometry is an axis-aligned scale and shift, so a box stays a box. Each sample carries, beside its boxes, the map of
-where a class may count as background; pasting pictures of different label sets side by side keeps each one's own.
+Geometry is an axis-aligned scale and shift, so a box stays a box; only :func:`turn` has to estimate. Each sample
+carries, beside its boxes, the map of where a class may count as background; pasting pictures of different label sets
+side by side keeps each one's own.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from vitruvian.data.dataset import Picture
 from vitruvian.data.occlusion.occlude import TRAIN_KINDS, Level
 from vitruvian.data.occlusion.occlude import occlude as cover_face
 from vitruvian.images import PAD_VALUE, resize
-from vitruvian.taxonomy import PARTS
+from vitruvian.taxonomy import FACIAL_PARTS, PARTS, WHOLE_FACE
 from vitruvian.training.recipe import AugmentRecipe
 
 MAP_STRIDE = 8
@@ -30,8 +31,10 @@ _KEEP_SIDE = 3.0
 """Pixels; nor is a box that is narrower or lower than this."""
 _KEEP_UNCOVERED = 0.35
 """Share of a box that an occluder must leave in view for the box to be asked for."""
-_FACES = ("whole face", "Human face", "Human head")
+_FACES = (WHOLE_FACE, "Human face", "Human head")
 """Classes whose boxes are covered as faces."""
+_ROUND = {*FACIAL_PARTS.names, "Human face", "Human head", "Human eye", "Human nose", "Human mouth", "Human ear"}
+"""Classes that fill their box as an ellipse does, near enough to know the box of a turned one."""
 _SMALLEST_FACE = 24.0
 """Pixels of the shorter side; a drawn occluder on a smaller face is a blot."""
 _COVERED: tuple[Level, ...] = ("easy", "medium", "hard")
@@ -213,6 +216,55 @@ def _drop_hidden(sample: Sample, covered: NDArray[np.float32]) -> None:
     for box, label in zip(sample.boxes[hidden], sample.labels[hidden], strict=True):
         _silence(sample, box, int(label))
     sample.boxes, sample.labels = sample.boxes[~hidden], sample.labels[~hidden]
+
+
+def turn(sample: Sample, names: Sequence[str], rng: np.random.Generator) -> None:
+    """Turn the canvas: half the time by a quarter, a half or three quarters of a circle, else by any angle.
+
+    A quarter turn keeps every box exact. After any other, the box of a face or of something in it is that of the turned
+    ellipse which filled it before; what is less round (limbs, bodies, hands, hair) is neither asked for nor punished.
+
+    Args:
+        sample: Changed in place; its image has three channels.
+        names: Class names in index order.
+        rng: Chooses the angle.
+    """
+    if rng.random() < 0.5:
+        _rotate(sample, 90.0 * int(rng.integers(1, 4)))
+        return
+    round_ones = np.isin(sample.labels, [i for i, name in enumerate(names) if name in _ROUND])
+    for box, label in zip(sample.boxes[~round_ones], sample.labels[~round_ones], strict=True):
+        _silence(sample, box, int(label))
+    sample.boxes, sample.labels = sample.boxes[round_ones], sample.labels[round_ones]
+    _rotate(sample, rng.uniform(-180, 180))
+
+
+def _rotate(sample: Sample, degrees: float) -> None:
+    """Turn counterclockwise about the middle; multiples of 90 are exact, other boxes are those of ellipses."""
+    size, quarters = sample.image.shape[0], degrees / 90
+    if quarters == int(quarters):
+        sample.image = np.ascontiguousarray(np.rot90(sample.image, int(quarters)))
+        sample.background = np.rot90(sample.background, int(quarters), axes=(1, 2)).copy()
+    else:
+        fill = (int(PAD_VALUE),) * 3
+        turned = Image.fromarray(sample.image).rotate(degrees, Image.Resampling.BILINEAR, fillcolor=fill)
+        sample.image = np.asarray(turned)
+        # Cells that come from beyond the canvas show padding, which is background of every class.
+        unknown = [Image.fromarray(~plane).rotate(degrees, fillcolor=0) for plane in sample.background]
+        sample.background = ~np.stack([np.asarray(plane, dtype=bool) for plane in unknown])
+    cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+    middle = (sample.boxes[:, :2] + sample.boxes[:, 2:]) / 2 - size / 2
+    half = (sample.boxes[:, 2:] - sample.boxes[:, :2]) / 2
+    middle = middle @ np.array([[cosine, -sine], [sine, cosine]]) + size / 2
+    half = np.sqrt(half**2 @ np.array([[cosine**2, sine**2], [sine**2, cosine**2]]))
+    boxes = np.concatenate((middle - half, middle + half), axis=1).astype(np.float32)
+    clipped = boxes.clip(0, size)
+    sides = (clipped[:, 2:] - clipped[:, :2]).clip(min=0)
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    keep = (sides.prod(1) >= _KEEP_VISIBLE * area) & (sides.min(1, initial=np.inf) >= _KEEP_SIDE)
+    for box, label in zip(clipped[~keep], sample.labels[~keep], strict=True):
+        _silence(sample, box, int(label))
+    sample.boxes, sample.labels = clipped[keep], sample.labels[keep]
 
 
 def mirror(sample: Sample, mirrored: NDArray[np.int64], planes: NDArray[np.int64] | None = None) -> None:

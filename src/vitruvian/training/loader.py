@@ -26,6 +26,7 @@ from vitruvian.training.augment import (
     occlude_face,
     paste,
     recolour,
+    turn,
 )
 from vitruvian.training.cache import PictureCache
 from vitruvian.training.map_input import border, maps_read
@@ -89,6 +90,8 @@ class Samples(TorchDataset[Sample]):
                 occlude_face(sample, self.names, rng)
             else:
                 occlude(sample, rng)
+        if augment.turn and rng.random() < augment.turn:  # a run without draws the same samples as before there was any
+            turn(sample, self.names, rng)
         if rng.random() < augment.flip:
             mirror(sample, self.mirrored, self.mirrored_planes)
         sample.background[self.untaught] = False

@@ -87,14 +87,7 @@ def publish(
         data=[*(base.data if base else ()), *training_sets(recipe, sources)],
         commercial_use=recipe.card.commercial_use,
         weaknesses=recipe.card.weaknesses,
-        training={
-            "recipe": recipe.name,
-            **({"based on": f"{base.name}, sha256 {base.sha256}"} if base else {}),
-            "pictures drawn": recipe.schedule.pictures,
-            "seed": recipe.seed,
-            "vitruvian": __version__,
-            "torch": torch.__version__,
-        },
+        training=training_record(recipe) | ({"based on": f"{base.name}, sha256 {base.sha256}"} if base else {}),
     )
     val = load_sources(recipe.data.val, recipe)
     if val:
@@ -114,6 +107,17 @@ def publish(
 
 def _of_base(base: Card | None, labels: Sequence[str]) -> dict[str, float]:
     return {} if base is None else {k: v for k, v in base.thresholds.items() if k in labels}
+
+
+def training_record(recipe: Recipe) -> dict[str, str | int]:
+    """What a card says of the run."""
+    return {
+        "recipe": recipe.name,
+        "pictures drawn": recipe.schedule.pictures,
+        "seed": recipe.seed,
+        "vitruvian": __version__,
+        "torch": torch.__version__,
+    }
 
 
 def training_sets(recipe: Recipe, sources: Mapping[str, Dataset]) -> list[TrainingSet]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from vitruvian import __version__
 from vitruvian.data.crop import OtherFaces, crop_dataset
 from vitruvian.data.dataset import Dataset
 from vitruvian.data.derive.facial import with_facial_parts
@@ -19,17 +16,17 @@ from vitruvian.data.occlusion.occlude import LEVELS, VALIDATION_KINDS
 from vitruvian.data.occlusion.protocol import occlude_dataset
 from vitruvian.finders.detector import Detector as OnnxDetector
 from vitruvian.finders.faces import FaceModel
-from vitruvian.finders.map_readers import WHOLE_FACE
 from vitruvian.finders.predict import predict_witnesses
 from vitruvian.finders.recovery import SecondLook, joined
-from vitruvian.metrics import Predictions
-from vitruvian.metrics.recovered_faces import joined_curves
+from vitruvian.metrics import Predictions, pool
+from vitruvian.metrics.recovered_faces import joined_curves, odd_photographs
 from vitruvian.metrics.second_look import SecondLookCurve, second_look_curve
 from vitruvian.networks.detector import Detector
+from vitruvian.taxonomy import WHOLE_FACE
 from vitruvian.training.export import export_second_look
 from vitruvian.training.initial import SHIPPED
 from vitruvian.training.module import NMS_IOU
-from vitruvian.training.publish import training_sets
+from vitruvian.training.publish import training_record, training_sets
 from vitruvian.training.recipe import MapsRecipe, Recipe
 from vitruvian.training.sources import load_source, load_sources, named_labels
 from vitruvian.zoo import DEFAULT_MODEL, Card, ModelFile, find_model, save_card
@@ -37,6 +34,8 @@ from vitruvian.zoo.cards import CARD_SCHEMA, Architecture, Fusion, MapsInput, Me
 
 WANTED_PRECISION = 0.92
 """Of the recovered faces, on the half that the threshold is fitted on; 0.9 is wanted on the other."""
+SEEDS = (0, 1, 2)
+"""Of the occluders: every photograph is covered anew for each, lest a threshold be that of a few lucky coverings."""
 _CROP = 2.0
 _LEAST_EXAMPLES = 10
 """Right and wrong proposals, each, below which three weights would be chance."""
@@ -70,18 +69,27 @@ def publish_second_look(
     if sets:
         second = SecondLook(detector, ModelFile(path, card))
         rows = []
-        for name, dataset in sets.items():
-            progress(f"measuring on {name}: {len(dataset)} pictures")
-            rows.append(_Proposed(name, dataset, *predict_witnesses(detector, second, dataset)))
+        for name, datasets in sets.items():
+            progress(f"measuring on {name}: {sum(map(len, datasets))} pictures")
+            found = [predict_witnesses(detector, second, dataset) for dataset in datasets]
+            truth, faces = pool([(dataset, f[0]) for dataset, f in zip(datasets, found, strict=True)])
+            proposed = pool([(dataset, f[1]) for dataset, f in zip(datasets, found, strict=True)])[1]
+            rows.append(_Proposed(name, truth, faces, proposed, np.concatenate([f[2] for f in found])))
         card = _measured(card, rows)
     save_card(card, path.with_suffix(".json"))
     return ModelFile(path, card)
 
 
 def covered_sources(
-    recipe: Recipe, faces: FaceModel, scratch: Path, progress: Callable[[str], None] = lambda line: None, seed: int = 0
-) -> dict[str, Dataset]:
+    recipe: Recipe,
+    faces: FaceModel,
+    scratch: Path,
+    progress: Callable[[str], None] = lambda line: None,
+    seeds: Sequence[int] = SEEDS,
+) -> dict[str, list[Dataset]]:
     """The validation sources of a recipe as a second look is measured on them, by name and level of occlusion.
+
+    A level has a data set for each seed; uncovered pictures and other sources are there once.
 
     Args:
         recipe: Its sources with ``derive: facial_parts`` are cropped to twice each face's box and covered with the
@@ -89,21 +97,22 @@ def covered_sources(
         faces: Finds other faces in the uncovered pictures, which are then ignored.
         scratch: Where crops and covered pictures are kept.
         progress: Told what is being done.
-        seed: Of the occluders.
+        seeds: Of the occluders.
     """
-    sets: dict[str, Dataset] = {}
+    sets: dict[str, list[Dataset]] = {}
     for name, source in recipe.data.val.items():
         if source.derive != "facial_parts":
-            sets[name] = load_source(source, Path(recipe.data_dir))
+            sets[name] = [load_source(source, Path(recipe.data_dir))]
             continue
         labelled = with_facial_parts(load_source(source.model_copy(update={"derive": None}), Path(recipe.data_dir)))
         progress(f"covering the faces of {name}: {len(labelled)} pictures")
         others = OtherFaces(faces.name, faces.boxes)
         crops = crop_dataset(labelled, WHOLE_FACE, scratch / name / "crops", _CROP, [others])
-        for level, covered in occlude_dataset(
-            crops, WHOLE_FACE, LEVELS, VALIDATION_KINDS, scratch / name / "covered", seed
-        ).items():
-            sets[f"{name} {level}"] = covered
+        for seed in seeds:
+            levels = [level for level in LEVELS if level != "none" or seed == seeds[0]]
+            folder = scratch / name / f"seed{seed}"
+            for level, covered in occlude_dataset(crops, WHOLE_FACE, levels, VALIDATION_KINDS, folder, seed).items():
+                sets.setdefault(f"{name} {level}", []).append(covered)
     return sets
 
 
@@ -135,13 +144,7 @@ def _card(net: Detector, recipe: Recipe, maps: MapsRecipe, path: Path, first: Ca
         data=training_sets(recipe, load_sources(recipe.data.train, recipe)),
         commercial_use=recipe.card.commercial_use,
         weaknesses=recipe.card.weaknesses,
-        training={
-            "recipe": recipe.name,
-            "pictures drawn": recipe.schedule.pictures,
-            "seed": recipe.seed,
-            "vitruvian": __version__,
-            "torch": torch.__version__,
-        },
+        training=training_record(recipe),
     )
 
 
@@ -162,9 +165,9 @@ class _Proposed:
         pictures = self.truth.pictures
         return all("crop" in p.attributes for p in pictures) or not any(p.annotations for p in pictures)
 
-    def half(self, odd: int) -> _Proposed:
+    def half(self, odd: bool) -> _Proposed:
         """The photographs on one side."""
-        keep = _half_of_originals(self.truth) == odd
+        keep = odd_photographs(self.truth) == odd
         pictures = tuple(p for p, kept in zip(self.truth.pictures, keep, strict=True) if kept)
         mine = keep[self.second.picture_index(self.truth)]
         first = self.first[keep[self.first.picture_index(self.truth)]]
@@ -182,7 +185,7 @@ class _Proposed:
 
 
 def _measured(card: Card, sets: list[_Proposed]) -> Card:
-    fitted, reported = ([proposed.half(odd) for proposed in sets] for odd in (0, 1))
+    fitted, reported = ([proposed.half(odd) for proposed in sets] for odd in (False, True))
     fusion = _fusion(fitted)
     certain = [p.curve(fusion) for p in fitted if p.certain] or [p.curve(fusion) for p in fitted]
     threshold = joined_curves(certain).threshold_for(WANTED_PRECISION)
@@ -228,9 +231,3 @@ def _fusion(sets: list[_Proposed]) -> Fusion | None:
     fit = LogisticRegression(C=10.0).fit(x, y)
     reader, first_pass, parts = (round(float(v), 4) for v in fit.coef_[0])
     return Fusion(reader=reader, first_pass=first_pass, parts=parts, bias=round(float(fit.intercept_[0]), 4))
-
-
-def _half_of_originals(truth: Dataset) -> NDArray[np.int64]:
-    """0 or 1 for each picture; all copies of a photograph are on the same side."""
-    names = [str(picture.attributes.get("original", picture.file_name)) for picture in truth.pictures]
-    return np.array([int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) % 2 for name in names], dtype=np.int64)

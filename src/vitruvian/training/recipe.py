@@ -72,6 +72,8 @@ class AugmentRecipe(_Section):
         mosaic: Share of samples made of four pictures.
         zoom: Smallest and largest factor on the size at which a picture fills the canvas.
         flip: Share of samples mirrored.
+        turn: Share of samples turned, half of them by quarters of a circle and half by any angle
+            (:func:`vitruvian.training.augment.turn`): for people who lie, hang or are held in every way.
         brightness, contrast, saturation: Largest relative change of each.
         hue: Largest turn of the colours, as a share of the colour circle.
         grey: Share of samples without colour. Activation maps have no colours: none of these changes them.
@@ -87,6 +89,7 @@ class AugmentRecipe(_Section):
     mosaic: float = Field(0.5, ge=0, le=1)
     zoom: tuple[float, float] = (0.5, 1.6)
     flip: float = Field(0.5, ge=0, le=1)
+    turn: float = Field(0.0, ge=0, le=1)
     brightness: float = Field(0.3, ge=0, le=1)
     contrast: float = Field(0.3, ge=0, le=1)
     saturation: float = Field(0.4, ge=0, le=1)
@@ -248,6 +251,8 @@ class Recipe(_Section):
     def _occluders_fit(self) -> Recipe:
         if self.model.in_channels != 3 and self.augment.occlude and self.augment.occluders == "realistic":
             raise ValueError("augment.occluders: realistic ones are drawn on pictures of 3 channels; set occlude to 0")
+        if self.model.in_channels != 3 and self.augment.turn:
+            raise ValueError("augment.turn: only pictures of 3 channels are turned; set it to 0")
         return self
 
 

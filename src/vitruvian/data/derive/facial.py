@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from vitruvian.data.dataset import Annotation, DataError, Dataset, ExhaustiveRegion, Picture
 from vitruvian.data.derive.geometry import clip, extent, scale
+from vitruvian.taxonomy import WHOLE_FACE
 from vitruvian.taxonomy.landmarks import LandmarkProtocol, landmark_protocol
 from vitruvian.taxonomy.parts import FACIAL_PARTS
-
-WHOLE_FACE = "whole face"
 
 REGION_SCALE = 1.5
 """Around a labelled face, this many times its box is taken to show no other face; beyond it others may be in view."""

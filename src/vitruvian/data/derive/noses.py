@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from vitruvian.data.dataset import Annotation, Box, DataError, Dataset, Picture
-from vitruvian.data.derive.facial import WHOLE_FACE
+from vitruvian.taxonomy import WHOLE_FACE
 
 HEAD, NOSE = "Human head", "Human nose"
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vitruvian.scene.checks import Box
-from vitruvian.scene.converters.flat import WHOLE_FACE
 from vitruvian.scene.scene import Scene
+from vitruvian.taxonomy import WHOLE_FACE
 
 CSV_COLUMNS = (
     *("image", "time", "kind", "label", "x1", "y1", "x2", "y2"),

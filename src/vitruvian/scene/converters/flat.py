@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from vitruvian.scene.checks import SceneError
 from vitruvian.scene.scene import Scene
 from vitruvian.scene.types import Part
+from vitruvian.taxonomy import WHOLE_FACE
 
-WHOLE_FACE = "whole face"
 """Label under which a face's own box stands in a flat list."""
 
 

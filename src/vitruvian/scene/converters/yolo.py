@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vitruvian.scene.checks import SceneError
-from vitruvian.scene.converters.flat import WHOLE_FACE, class_index, detections
+from vitruvian.scene.converters.flat import class_index, detections
 from vitruvian.scene.scene import Scene
 from vitruvian.scene.types import Face, Part
-from vitruvian.taxonomy import PARTS
+from vitruvian.taxonomy import PARTS, WHOLE_FACE
 
 
 def to_yolo(scene: Scene, names: Sequence[str] = PARTS.names, confidence: bool = True) -> str:
