@@ -6,7 +6,7 @@ Frame by frame:
 2. ByteTrack continues the tracks of faces (:mod:`vitruvian.finders.tracking`). A faint face that continues a
    confirmed track becomes a face.
 3. A track without a face in this frame is looked for again near where it should be
-   (:mod:`vitruvian.finders.look_again`).
+   (:mod:`vitruvian.finders.closer_look`).
 4. A track that comes back within a few frames is filled in between, along a straight line in time. A track that does
    not come back is not drawn on: where it ended is not known.
 5. People are tracked the same way, by the boxes of people.
@@ -22,12 +22,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import numpy as np
-
 from vitruvian.finders.analyzer import Analyzer
 from vitruvian.finders.assign import assign
-from vitruvian.finders.detections import box_iou
-from vitruvian.finders.look_again import fits, look_again
+from vitruvian.finders.closer_look import fits, look_closer
+from vitruvian.finders.geometry import area, containment, iou
 from vitruvian.finders.tracking import Tracks
 from vitruvian.images.video import CutShort, Frame
 from vitruvian.scene import Box, Evidence, Face, Scene
@@ -75,7 +73,7 @@ class Eyes(Protocol):
         """The scene in a frame, and its faint faces (:meth:`Analyzer.look`)."""
 
     def again(self, frame: Frame, near: Box) -> Face | None:
-        """The face near a place (:func:`look_again`)."""
+        """The face near a place (:func:`look_closer`)."""
 
     def only(self, scene: Scene) -> Scene:
         """The scene with what was asked for (:meth:`Analyzer.only`)."""
@@ -100,7 +98,7 @@ class AnalyzerEyes:
 
     def again(self, frame: Frame, near: Box) -> Face | None:
         """See :class:`Eyes`."""
-        return look_again(self.analyzer.detector, frame.picture, near)
+        return look_closer(self.analyzer.detector, frame.picture, near)
 
     def only(self, scene: Scene) -> Scene:
         """See :class:`Eyes`."""
@@ -203,9 +201,9 @@ class FaceTracks:
                 places.append(place)
         found: list[Face] = []
         looks = 0
-        for place in sorted(places, key=lambda box: (_area(box), box), reverse=True):
+        for place in sorted(places, key=lambda box: (area(box), box), reverse=True):
             fitting = [face for face in faint if fits(place, face.box, face.score)]
-            face = max(fitting, key=lambda f: f.score * _iou(place, f.box), default=None)
+            face = max(fitting, key=lambda f: f.score * iou(place, f.box), default=None)
             if face is not None:
                 face = replace(face, found_by="recovery", evidence=Evidence(TRACK))
             elif self._options.again and looks < MOST_LOOKS:
@@ -233,7 +231,7 @@ class FaceTracks:
         if len(self._pending) < 2 or face.track is None:
             return
         scene = self._pending[-2]
-        overlaps = [_iou(face.box, other.box) if other.track is None else 0.0 for other in scene.faces]
+        overlaps = [iou(face.box, other.box) if other.track is None else 0.0 for other in scene.faces]
         if overlaps and max(overlaps) > 0:
             best = overlaps.index(max(overlaps))
             first = replace(scene.faces[best], track=face.track)
@@ -286,8 +284,7 @@ def _one_face(scene: Scene, standing: dict[int, float]) -> Scene:
 
 def _in_view(box: Box, scene: Scene) -> float:
     """Share of a box that lies in the picture."""
-    inside = (max(box[0], 0.0), max(box[1], 0.0), min(box[2], scene.width), min(box[3], scene.height))
-    return _area(inside) / _area(box) if inside[2] > inside[0] and inside[3] > inside[1] else 0.0
+    return containment(box, (0.0, 0.0, float(scene.width), float(scene.height)))
 
 
 def _at(box: Box, predicted: Box) -> Box:
@@ -297,14 +294,6 @@ def _at(box: Box, predicted: Box) -> Box:
     return box[0] + x, box[1] + y, box[2] + x, box[3] + y
 
 
-def _area(box: Box) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
-
-
-def _iou(a: Box, b: Box) -> float:
-    return float(box_iou(np.asarray(a, dtype=np.float32), np.asarray([b], dtype=np.float32))[0])
-
-
 def _among(box: Box, faces: Sequence[Face]) -> bool:
     """Whether one of the faces is this one."""
-    return any(_iou(box, face.box) >= SAME for face in faces)
+    return any(iou(box, face.box) >= SAME for face in faces)

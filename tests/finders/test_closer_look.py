@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from vitruvian.finders.closer_look import NEAR, fits, look_closer
 from vitruvian.finders.detections import Detections
 from vitruvian.finders.detector import Detector
-from vitruvian.finders.look_again import NEAR, fits, look_again
 from vitruvian.scene import Box
 
 NAMES = ("whole face", "nose", "Human hand")
@@ -44,7 +44,7 @@ def look(near: Box, face: tuple[int, int, int, int], score: float = 0.3) -> Any:
     picture[y1:y2, x1:x2] = 255
     eyes = LargeFaces(score)
     assert len(eyes.detect(picture, {"whole face": 0.1}, 416)) == 0  # too small in the whole picture
-    return look_again(cast(Detector, eyes), picture, near)
+    return look_closer(cast(Detector, eyes), picture, near)
 
 
 def test_what_is_findable_only_in_the_crop_is_found_with_its_evidence() -> None:
@@ -82,5 +82,5 @@ def test_nothing_is_looked_at_outside_the_picture_or_for_a_dot() -> None:
     eyes = LargeFaces()
     picture = np.full((240, 320, 3), 255, np.uint8)
     for near in ((330.0, 10.0, 370.0, 50.0), (-60.0, 10.0, -20.0, 50.0), (100.0, 100.0, 104.0, 104.0)):
-        assert look_again(cast(Detector, eyes), picture, near) is None
+        assert look_closer(cast(Detector, eyes), picture, near) is None
     assert eyes.calls == []

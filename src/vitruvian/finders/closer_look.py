@@ -30,7 +30,7 @@ is left in view of a covered face often has a faint box of its own, and so has w
 _SMALLEST = 8.0
 
 
-def look_again(detector: Detector, picture: NDArray[np.uint8], near: Box) -> Face | None:
+def look_closer(detector: Detector, picture: NDArray[np.uint8], near: Box) -> Face | None:
     """The face at a place, if there is one.
 
     Args:
