@@ -44,7 +44,7 @@ from vitruvian.reports.face_study import (
     face_curve,
     recovery_study,
 )
-from vitruvian.reports.occluded_faces import OccludedFaces, prepare
+from vitruvian.reports.occluded_faces import OccludedFaces, from_behind, prepare
 from vitruvian.reports.page import Figure, Section, result_section, write_page
 from vitruvian.reports.plots import confusion, f1_confidence
 from vitruvian.taxonomy import FACIAL_PARTS, WHOLE_FACE
@@ -127,14 +127,21 @@ def from_afw(sets: FaceSets) -> FaceSets:
 
 
 def infants_table(heads: Dataset, ways: Mapping[str, tuple[Predictions, float]], resamples: int) -> Table:
-    """Heads of infants in which a face is found, by each way at its threshold."""
+    """Heads of infants in which a face is found, by each way at its threshold; in those from behind it is wrong."""
+    front = heads.map(lambda picture: None if from_behind(picture) else picture)
+    behind = heads.map(lambda picture: picture if from_behind(picture) else None)
     rows = []
     for name, (found, threshold) in ways.items():
-        row = recall_of_heads(heads, found, threshold, resamples=resamples).sources[-1]
-        faces = len(found.above(threshold))
-        rows.append((name, row.heads, row.found, row.recall.value, row.recall.low, row.recall.high, faces))
-    columns = ("way", "heads", "with a face", "share", "low", "high", "faces claimed")
-    return Table("Infants", columns, tuple(rows))
+        every, seen, unseen = (
+            recall_of_heads(some, found[np.isin(found.image_ids, [p.id for p in some.pictures])], threshold,
+                            resamples=resamples).sources[-1]
+            for some in (heads, front, behind)
+        )  # fmt: skip
+        interval = (seen.recall.value, seen.recall.low, seen.recall.high)
+        counts = [f"{row.found} of {row.heads}" for row in (every, seen, unseen)]
+        rows.append((name, *counts[:2], *interval, counts[2]))
+    columns = ("way", "all heads", "from the front", "share", "low", "high", "from behind")
+    return Table("Infants: heads in which a face is found", columns, tuple(rows))
 
 
 def facial_part_table(data: Path, models: Mapping[str, ModelFile]) -> tuple[Table, list[Figure]]:

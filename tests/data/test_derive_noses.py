@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,13 @@ def test_a_nose_in_no_head_or_in_two_gives_no_face() -> None:
 def test_a_set_without_noses_is_refused() -> None:
     with pytest.raises(DataError, match="no class 'Human nose'"):
         derive_faces_from_noses(dataset((HEAD, (0, 0, 9, 9)), labels=(HEAD,)))
+
+
+def test_a_head_without_a_nose_is_seen_from_behind_where_all_noses_are_labelled() -> None:
+    behind = derive_faces_from_noses(dataset((HEAD, (0, 0, 50, 50))))
+    assert behind.pictures[0].exhaustive == {HEAD, NOSE, "whole face"}
+    seen = derive_faces_from_noses(dataset((HEAD, (0, 0, 50, 50)), (NOSE, (20, 20, 25, 25))))
+    assert "whole face" not in seen.pictures[0].exhaustive
+    unsaid = dataset((HEAD, (0, 0, 50, 50)))
+    unsaid = unsaid.map(lambda picture: replace(picture, exhaustive=frozenset({HEAD})))
+    assert derive_faces_from_noses(unsaid).pictures[0].exhaustive == {HEAD}

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from vitruvian import Analyzer
-from vitruvian.finders.recovery import found_again, joined
+from vitruvian.finders.recovery import found_again
+from vitruvian.finders.witnesses import joined
 from vitruvian.images import read_picture, sample_picture
 from vitruvian.zoo import ModelError, find_model, find_second_look
 from vitruvian.zoo.cards import Fusion
@@ -31,9 +32,9 @@ def test_two_faces_hardly_share_any_area(box: tuple[float, ...], again: bool) ->
 
 
 def test_witnesses_are_joined_as_the_card_says() -> None:
-    fusion = Fusion(reader=2.0, first_pass=0.5, parts=1.0, bias=-1.0)
-    rows = np.array([[0.5, 2.0, 0.0], [0.0, 0.0, 1.0], [3.0, 0.0, 0.5]])
-    expected = 1 / (1 + np.exp(-np.array([1.0, 0.0, 5.5])))
+    fusion = Fusion(reader=2.0, first_pass=0.5, parts=1.0, head=4.0, bias=-1.0)
+    rows = np.array([[0.5, 2.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [3.0, 0.0, 0.5, 0.0], [0.0, 0.0, 0.0, 0.75]])
+    expected = 1 / (1 + np.exp(-np.array([1.0, 0.0, 5.5, 2.0])))
     np.testing.assert_allclose(joined(fusion, rows), expected, rtol=1e-6)
 
 

@@ -29,6 +29,11 @@ FACE_FROM_PART: Mapping[str, tuple[tuple[float, ...], float]] = {
 1,654 faces with 68 landmarks (HELEN, LFPW and AFW, training pictures), and the mean standard deviation of the four.
 A single eye does not say which one it is, so it says too little."""
 
+FACE_IN_HEAD = (0.146, 0.396, 0.872, 0.946)
+"""Edges of the whole face as shares of the width and height of its head's box: medians over 291 uncovered training
+faces of HELEN, LFPW and AFW in heads that parts22 finds (standard deviations: middle 0.056 and 0.046, sides 0.103 and
+0.088). Of a head that stands upright; of one that lies it is still the middle of the head, roughly."""
+
 _AGREE = 0.5
 """IoU from which a part's idea of the face agrees with the common one."""
 _LEAST_PARTS = 2
@@ -87,6 +92,13 @@ def face_from_parts(parts: Detections, region: NDArray[np.float32]) -> FaceFromP
         return None
     chosen = {name: score for name, score, kept in zip(names, scores, agree, strict=True) if kept}
     return FaceFromParts(face, float(1 - np.prod([1 - score for score in chosen.values()])), chosen)
+
+
+def face_in_head(head: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``(4,)`` box of the whole face where it usually is in a head's ``(4,)`` box."""
+    low, side = np.tile(head[:2], 2), np.tile(head[2:] - head[:2], 2)
+    face: NDArray[np.float32] = (low + side * np.asarray(FACE_IN_HEAD, dtype=np.float32)).astype(np.float32)
+    return face
 
 
 def strongest_region(heat: NDArray[np.float32], stride: int, share: float = 0.5) -> NDArray[np.float32] | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vitruvian.data.dataset import Dataset
 from vitruvian.finders.detector import Detector
 from vitruvian.finders.map_dataset import check_reads
-from vitruvian.finders.recovery import PROPOSED, SecondLook, found_again
+from vitruvian.finders.recovery import SecondLook, found_again
 from vitruvian.images import read_planes, read_reduced
 from vitruvian.metrics import Predictions
 from vitruvian.taxonomy import WHOLE_FACE
@@ -109,8 +109,8 @@ def predict_witnesses(
     """What a second look proposes beyond the first pass at its card's threshold, for fitting how witnesses are joined.
 
     Returns:
-        Faces of the first pass, faces that the reader proposes with its own scores, and their ``(N, 3)`` witnesses
-        (:meth:`SecondLook.witnesses`).
+        Faces of the first pass, faces that the second look proposes with its reader's own scores, and what witnesses
+        say of each, ``(N, 4)`` (:meth:`SecondLook.propose`).
 
     Raises:
         ReadError: when a picture cannot be read.
@@ -119,16 +119,16 @@ def predict_witnesses(
     limits = {name: limit if name == WHOLE_FACE else 2.0 for name in first.names}
     sure: list[_Row] = []
     proposed: list[_Row] = []
-    witnesses = [np.zeros((0, 3))]
+    witnesses = [np.zeros((0, 4))]
     for picture in dataset.pictures:
         pixels, width, height = read_reduced(dataset.path(picture), first.size)
         output, letterbox = first.dense(pixels, width, height, second.methods)
         found = first.decoded(output.scores[0], output.boxes[0], letterbox, limits)
         known = letterbox.boxes_to_letterbox(found.boxes)
-        boxes, scores = second.propose(output, letterbox, known, PROPOSED)
+        boxes, scores, rows = second.propose(output, letterbox, known)
         sure.append((picture.id, found.boxes, found.scores))
         proposed.append((picture.id, letterbox.boxes_to_original(boxes), scores))
-        witnesses.append(second.witnesses(output, letterbox, boxes, scores))
+        witnesses.append(rows)
     return _faces(sure), _faces(proposed), np.concatenate(witnesses)
 
 

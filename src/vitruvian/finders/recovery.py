@@ -8,20 +8,19 @@ three. For a model that has no reader, the map-free way takes its place (:mod:`v
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitruvian.finders.detections import Detections, box_iou
+from vitruvian.finders.detections import Detections
 from vitruvian.finders.detector import Detector, MapMethod, OutputWithMaps
 from vitruvian.finders.map_readers import MapFree, MapReader, reader_of
+from vitruvian.finders.witnesses import HEAD, Witnesses, joined
 from vitruvian.images import Letterbox
 from vitruvian.taxonomy import FACIAL_PARTS, WHOLE_FACE
 from vitruvian.zoo import ModelError, ModelFile
-from vitruvian.zoo.cards import Fusion
 
 _SOMETHING = 0.03
 """Score that some facial part must reach somewhere for the maps to count as other than empty."""
@@ -32,10 +31,6 @@ _SHARED = 0.1
 _MAP_FREE_THRESHOLD = 0.5
 PROPOSED = 0.1
 """Reader's score from which other witnesses are heard."""
-_SAME_BOX, _AGREEING = 0.5, 0.4
-"""IoU from which a witness speaks of the same face."""
-_LEAST = 0.01
-"""Score of a witness that says nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +40,8 @@ class Recovered:
     Attributes:
         boxes: ``(N, 4)`` float32 ``xyxy`` in pixels of the network's input.
         scores: ``(N,)`` float32 in 0..1.
-        evidence: For each, the facial parts that fired in it with their highest scores.
+        evidence: For each, the facial parts that fired in it with their highest scores, and how well the head around it
+            agrees.
     """
 
     boxes: NDArray[np.float32]
@@ -80,9 +76,8 @@ class SecondLook:
             raise ModelError(f"model {card.name!r} gives no activation maps; export it again to look twice")
         self._names = first.names
         self._parts = [i for i, name in enumerate(first.names) if name in FACIAL_PARTS.names]
-        self._face = first.names.index(WHOLE_FACE)
-        self._agreement = MapFree(first)
-        self._read: MapReader = self._agreement if second is None else reader_of(first, second, threads)
+        self._read: MapReader = MapFree(first) if second is None else reader_of(first, second, threads)
+        self._witnesses = Witnesses(first)
         self.fusion = None if second is None else second.card.fusion
         reads = None if second is None else second.card.reads
         self.methods: tuple[MapMethod, ...] = ("hirescam",) if reads is None else ("hirescam", reads.method)
@@ -110,71 +105,55 @@ class SecondLook:
         if scores[:, self._parts].max(initial=0.0) < _SOMETHING:
             return Recovered(np.zeros((0, 4), dtype=np.float32), np.zeros(0, dtype=np.float32), ())
         least = self.threshold if threshold is None else threshold
-        boxes, values = self.propose(output, letterbox, known, least if self.fusion is None else PROPOSED)
-        if self.fusion is not None and len(boxes):
-            values = joined(self.fusion, self.witnesses(output, letterbox, boxes, values))
+        if self.fusion is None:
+            boxes, values = self._read(output, letterbox, least)
+            fresh = _fresh(boxes, known)
+            boxes, values, rows = boxes[fresh], values[fresh], np.zeros((len(fresh), 4))
+        else:
+            boxes, _, rows = self.propose(output, letterbox, known)
+            values = joined(self.fusion, rows)
             order = np.argsort(-values, kind="stable")
             order = order[values[order] >= least]
-            boxes, values = boxes[order], values[order]
+            boxes, values, rows = boxes[order], values[order], rows[order]
         centres = _centres(output.hirescam, output.strides)
-        return Recovered(boxes, values, tuple(self._evidence(box, scores, centres) for box in boxes))
+        evidence = (self._evidence(b, scores, centres, float(h)) for b, h in zip(boxes, rows[:, 3], strict=True))
+        return Recovered(boxes, values, tuple(evidence))
 
     def propose(
-        self, output: OutputWithMaps, letterbox: Letterbox, known: NDArray[np.float32], threshold: float
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Faces that the reader sees and that are none of ``known``: boxes and the reader's own scores."""
-        boxes, values = self._read(output, letterbox, threshold)
-        fresh = [i for i, box in enumerate(boxes) if not found_again(box, known)]
-        return boxes[fresh], values[fresh]
-
-    def witnesses(
-        self,
-        output: OutputWithMaps,
-        letterbox: Letterbox,
-        boxes: NDArray[np.float32],
-        scores: NDArray[np.float32],
-    ) -> NDArray[np.float64]:
-        """What speaks for each face that the reader proposes.
+        self, output: OutputWithMaps, letterbox: Letterbox, known: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:
+        """Faces that the reader sees, none of which is ``known``, and what the witnesses say of them.
 
         Returns:
-            ``(N, 3)``: logit of the reader's score, logit of the first pass's score, agreement of parts in 0..1.
+            ``(N, 4)`` boxes that all witnesses agree on, ``(N,)`` the reader's own scores, and ``(N, 4)`` what they say
+            (:class:`vitruvian.finders.witnesses.Heard`).
         """
-        seen = output.scores[0][:, self._face]
-        faint = seen >= _LEAST
-        seen, places = seen[faint], output.boxes[0][faint, self._face]
-        parts = self._agreement(output, letterbox, 0.0)
-        rows = np.zeros((len(boxes), 3))
-        for row, box, score in zip(rows, boxes, scores, strict=True):
-            first = seen[box_iou(box, places) >= _SAME_BOX].max(initial=_LEAST)
-            agreeing = parts[1][box_iou(box, parts[0]) >= _AGREEING].max(initial=0.0)
-            row[:] = (_logit(float(score)), _logit(float(first)), agreeing)
-        return rows
+        boxes, values = self._read(output, letterbox, PROPOSED)
+        fresh = _fresh(boxes, known)
+        boxes, values = boxes[fresh], values[fresh]
+        heard = self._witnesses.hear(output, letterbox, boxes, values)
+        fresh = _fresh(heard.boxes, known)
+        return heard.boxes[fresh], values[heard.place[fresh]], heard.rows[fresh]
 
     def _evidence(
-        self, box: NDArray[np.float32], scores: NDArray[np.float32], centres: NDArray[np.float32]
+        self, box: NDArray[np.float32], scores: NDArray[np.float32], centres: NDArray[np.float32], head: float
     ) -> dict[str, float]:
         inside = ((centres >= box[:2]) & (centres <= box[2:])).all(axis=1)
         best = scores[inside].max(axis=0, initial=0.0)
         parts = (i for i in self._parts if self._names[i] != WHOLE_FACE and best[i] >= _FIRED)
         fired = {self._names[i]: round(float(best[i]), 4) for i in parts}
+        if head:
+            fired[HEAD] = round(head, 4)
         return dict(sorted(fired.items(), key=lambda item: -item[1]))
-
-
-def joined(fusion: Fusion, witnesses: NDArray[np.float64]) -> NDArray[np.float32]:
-    """``(N,)`` scores in 0..1 out of ``(N, 3)`` witnesses."""
-    total = witnesses @ np.array([fusion.reader, fusion.first_pass, fusion.parts]) + fusion.bias
-    joined: NDArray[np.float32] = (1 / (1 + np.exp(-total))).astype(np.float32)
-    return joined
-
-
-def _logit(score: float) -> float:
-    score = min(max(score, 1e-6), 1 - 1e-6)
-    return math.log(score / (1 - score))
 
 
 def known_faces(found: Detections) -> NDArray[np.float32]:
     """Boxes of the whole faces among detections."""
     return found.boxes[[found.names[label] == WHOLE_FACE for label in found.labels]]
+
+
+def _fresh(boxes: NDArray[np.float32], known: NDArray[np.float32]) -> list[int]:
+    return [row for row, box in enumerate(boxes) if not found_again(box, known)]
 
 
 def found_again(box: NDArray[np.float32], known: NDArray[np.float32]) -> bool:

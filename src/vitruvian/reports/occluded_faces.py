@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vitruvian.data.crop import OtherFaces, crop_dataset
-from vitruvian.data.dataset import DataError, Dataset
+from vitruvian.data.dataset import DataError, Dataset, Picture
 from vitruvian.data.derive.facial import with_facial_parts
 from vitruvian.data.merge import rename_labels
 from vitruvian.data.occlusion.occlude import LEVELS, VALIDATION_KINDS, Level
@@ -31,6 +31,12 @@ from vitruvian.taxonomy import WHOLE_FACE
 
 INFANTS = "baby"
 _NONE: Level = "none"
+
+
+def from_behind(picture: Picture) -> bool:
+    """Whether an infant turns its back on the camera: its nose, labelled wherever it is in view, is not."""
+    return not any(a.label == "Human nose" for a in picture.annotations)
+
 
 Key = tuple[str, int]
 """Degree of occlusion and seed."""

@@ -92,12 +92,14 @@ class Fusion(_Section):
         reader: Weight of the logit of the map reader's score.
         first_pass: Weight of the logit of the first pass's best score for nearly the same box, 0.01 at least.
         parts: Weight of the score with which facial parts agree on the box (``vitruvian.finders.face_geometry``).
+        head: Weight of the agreement of a head that is found around it (``vitruvian.finders.witnesses``).
         bias: Added to their sum.
     """
 
     reader: float
     first_pass: float
     parts: float
+    head: float = 0.0
     bias: float
 
 
