@@ -28,6 +28,8 @@ HEAD = "Human head"
 
 _SAME_BOX, _AGREEING = 0.5, 0.4
 """IoU from which the first pass, or the parts, speak of the same face."""
+_NEAR = 0.2
+"""IoU with a proposed face from which a faint one can matter: itself, or by suppressing one that does."""
 _LEAST = 0.01
 """Score of a witness that says nothing."""
 _LEAST_HEAD = 0.1
@@ -72,7 +74,7 @@ class Witnesses:
         """
         if not len(boxes):
             return Heard(boxes, np.zeros((0, 4)), np.zeros(0, dtype=np.int64))
-        faint = self._found(output, self._face, _LEAST)
+        faint = self._found(output, self._face, _LEAST, boxes)
         parts, agreement = self._agreement(output, letterbox, 0.0)
         heads = None if self._head is None else self._found(output, self._head, _LEAST_HEAD)
         rows = np.zeros((len(boxes), 4))
@@ -86,9 +88,16 @@ class Witnesses:
         kept = suppress(means, scores, np.zeros(len(scores), dtype=np.int64), self._nms_iou)
         return Heard(means[kept], rows[kept], kept)
 
-    def _found(self, output: OutputWithMaps, label: int, least: float) -> Detections:
-        scores, boxes = output.scores[0][:, [label]], output.boxes[0][:, [label]]
-        return decode(scores, boxes, (str(label),), least, self._nms_iou)
+    def _found(
+        self, output: OutputWithMaps, label: int, least: float, near: NDArray[np.float32] | None = None
+    ) -> Detections:
+        """What the first pass sees of a label, however faintly; only ``near`` some boxes, where there are any."""
+        rows = np.flatnonzero(output.scores[0][:, label] >= least)
+        scores, boxes = output.scores[0][rows, label, None], output.boxes[0][rows, label]
+        if near is not None:  # in a crowd, suppressing all that is faint would take longer than the network does
+            kept = np.any([box_iou(box, boxes) >= _NEAR for box in near], axis=0)
+            scores, boxes = scores[kept], boxes[kept]
+        return decode(scores, boxes[:, None], (str(label),), least, self._nms_iou)
 
 
 def joined(fusion: Fusion, rows: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -118,15 +127,16 @@ def _head_around(box: NDArray[np.float32], heads: Detections | None, said: list[
     """How surely the box is the face of one of the heads: its score times how usual the face's place in it is."""
     if heads is None or not len(heads):
         return 0.0
-    agreement = [
-        float(score) * fit(WHOLE_FACE, _box(box), HEAD, _box(head))
-        for head, score in zip(heads.boxes, heads.scores, strict=True)
-    ]
-    best = int(np.argmax(agreement))
-    if agreement[best] < _LEAST_HEAD:
+    sides = np.minimum(box[2:], heads.boxes[:, 2:]) - np.maximum(box[:2], heads.boxes[:, :2])
+    agreement, best = _LEAST_HEAD, None
+    for row in np.flatnonzero((sides > 0).all(axis=1)):
+        value = float(heads.scores[row]) * fit(WHOLE_FACE, _box(box), HEAD, _box(heads.boxes[row]))
+        if value >= agreement:
+            agreement, best = value, row
+    if best is None:
         return 0.0
     said.append(face_in_head(heads.boxes[best]))
-    return agreement[best]
+    return agreement
 
 
 def _box(box: NDArray[np.float32]) -> Box:
