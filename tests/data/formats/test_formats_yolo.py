@@ -92,6 +92,8 @@ def test_labels_without_pictures_and_pictures_listed_twice_are_not_lost_silently
         ("names: [a]\ntrain: images\nkpt_shape: [5, 4]", "points, 2 or 3"),
         ("names: [a]\ntrain: !!python/object/apply:os.system ['true']", "not valid YAML"),
         ("names: [a", "not valid YAML"),
+        (f"names: [a]\ntrain: images\npath: {'9' * 300}", "name too long"),
+        (f"names: [a]\ntrain: ../{'9' * 300}", "name too long"),
     ],
 )
 def test_a_broken_data_yaml_is_one_clear_line(tmp_path: Path, config: str, reason: str) -> None:

@@ -139,6 +139,8 @@ def _config(file: Path) -> YoloConfig:
         return YoloConfig(root, tuple(parts), names, points, dims, _point_names(raw.get("kpt_names"), points))
     except (RowError, TypeError, ValueError) as error:
         raise FileError(file, str(error)) from None
+    except OSError as error:  # a name longer than the file system takes
+        raise FileError(file, f"names a place that cannot be looked at: {error.strerror}") from None
 
 
 def _below(root: Path, place: str) -> Path:
