@@ -33,6 +33,7 @@ from vitruvian.finders.predict import not_found_by, predict_dataset, predict_fac
 from vitruvian.finders.recovery import SecondLook
 from vitruvian.metrics import Predictions, Table, evaluate_boxes, pool, recall_of_heads
 from vitruvian.metrics.confusion import confusion_matrix
+from vitruvian.metrics.face_rates import ALL
 from vitruvian.metrics.recovered_faces import one_ranking
 from vitruvian.metrics.result import Cell
 from vitruvian.reports.face_study import LEVELS as STUDY_LEVELS
@@ -44,7 +45,7 @@ from vitruvian.reports.face_study import (
     face_curve,
     recovery_study,
 )
-from vitruvian.reports.occluded_faces import OccludedFaces, from_behind, prepare
+from vitruvian.reports.occluded_faces import BEHIND, FRONT, OccludedFaces, by_view, prepare
 from vitruvian.reports.page import Figure, Section, result_section, write_page
 from vitruvian.reports.plots import confusion, f1_confidence
 from vitruvian.taxonomy import FACIAL_PARTS, WHOLE_FACE
@@ -128,18 +129,13 @@ def from_afw(sets: FaceSets) -> FaceSets:
 
 def infants_table(heads: Dataset, ways: Mapping[str, tuple[Predictions, float]], resamples: int) -> Table:
     """Heads of infants in which a face is found, by each way at its threshold; in those from behind it is wrong."""
-    front = heads.map(lambda picture: None if from_behind(picture) else picture)
-    behind = heads.map(lambda picture: picture if from_behind(picture) else None)
-    rows = []
+    seen = by_view(heads)
+    rows: list[tuple[Cell, ...]] = []
     for name, (found, threshold) in ways.items():
-        every, seen, unseen = (
-            recall_of_heads(some, found[np.isin(found.image_ids, [p.id for p in some.pictures])], threshold,
-                            resamples=resamples).sources[-1]
-            for some in (heads, front, behind)
-        )  # fmt: skip
-        interval = (seen.recall.value, seen.recall.low, seen.recall.high)
-        counts = [f"{row.found} of {row.heads}" for row in (every, seen, unseen)]
-        rows.append((name, *counts[:2], *interval, counts[2]))
+        result = recall_of_heads(seen, found, threshold, resamples=resamples)
+        every, front, behind = (result[source] for source in (ALL, FRONT, BEHIND))
+        counts = [f"{row.found} of {row.heads}" for row in (every, front, behind)]
+        rows.append((name, *counts[:2], front.recall.value, front.recall.low, front.recall.high, counts[2]))
     columns = ("way", "all heads", "from the front", "share", "low", "high", "from behind")
     return Table("Infants: heads in which a face is found", columns, tuple(rows))
 
@@ -202,15 +198,13 @@ def main() -> None:
     everything = found_in(sets, detector, looks, finders)
     study = recovery_study(everything, alone=list(singles), resamples=args.resamples)
     tell("looking at infants")
-    limit = everything.threshold
-    sure = predict_faces(detector, {}, pictures.heads, limit)[0]
-    ways = {first.card.name: (sure, limit)}
-    for name, look in looks.items():
-        again = not_found_by(sure, predict_faces(detector, {name: look}, pictures.heads)[1][name])
+    faces, again = predict_faces(detector, looks, pictures.heads)
+    sure = faces.above(everything.threshold)
+    ways = {first.card.name: (sure, 0.0)}
+    for name, found in again.items():
         threshold = study.thresholds[name]
-        ways[f"{first.card.name}, then {name}"] = (
-            one_ranking(sure, again.above(2.0 if threshold is None else threshold)), 0.0
-        )  # fmt: skip
+        more = not_found_by(sure, found).above(2.0 if threshold is None else threshold)
+        ways[f"{first.card.name}, then {name}"] = (one_ranking(sure, more), 0.0)
     for name, finder in finders.items():
         ways[name] = (find_faces(finder, pictures.heads), singles[name].card.thresholds[WHOLE_FACE])
     infants = infants_table(pictures.heads, ways, args.resamples)

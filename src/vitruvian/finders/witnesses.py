@@ -57,6 +57,7 @@ class Witnesses:
     """The witnesses that a detector of whole faces, and of other parts, provides."""
 
     def __init__(self, first: Detector) -> None:
+        self._names = first.names
         self._face = first.names.index(WHOLE_FACE)
         self._head = first.names.index(HEAD) if HEAD in first.names else None
         self._agreement = MapFree(first)
@@ -97,7 +98,7 @@ class Witnesses:
         if near is not None:  # in a crowd, suppressing all that is faint would take longer than the network does
             kept = np.any([box_iou(box, boxes) >= _NEAR for box in near], axis=0)
             scores, boxes = scores[kept], boxes[kept]
-        return decode(scores, boxes[:, None], (str(label),), least, self._nms_iou)
+        return decode(scores, boxes[:, None], (self._names[label],), least, self._nms_iou)
 
 
 def joined(fusion: Fusion, rows: NDArray[np.float64]) -> NDArray[np.float32]:

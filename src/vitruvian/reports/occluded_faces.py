@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vitruvian.data.crop import OtherFaces, crop_dataset
-from vitruvian.data.dataset import DataError, Dataset, Picture
+from vitruvian.data.dataset import DataError, Dataset
+from vitruvian.data.derive import from_behind
 from vitruvian.data.derive.facial import with_facial_parts
 from vitruvian.data.merge import rename_labels
 from vitruvian.data.occlusion.occlude import LEVELS, VALIDATION_KINDS, Level
@@ -30,12 +31,16 @@ from vitruvian.metrics import (
 from vitruvian.taxonomy import WHOLE_FACE
 
 INFANTS = "baby"
+FRONT, BEHIND = "in front of the camera", "seen from behind"
 _NONE: Level = "none"
 
 
-def from_behind(picture: Picture) -> bool:
-    """Whether an infant turns its back on the camera: its nose, labelled wherever it is in view, is not."""
-    return not any(a.label == "Human nose" for a in picture.annotations)
+def by_view(heads: Dataset) -> Dataset:
+    """Pictures of infants with what is seen of them as their source, for :func:`vitruvian.metrics.recall_of_heads`.
+
+    A face that is found in a head from behind is wrong.
+    """
+    return heads.map(lambda p: replace(p, source=BEHIND if from_behind(p) else FRONT))
 
 
 Key = tuple[str, int]

@@ -3,7 +3,7 @@
 from vitruvian.data.derive.facial import derive_facial_parts
 from vitruvian.data.derive.limbs import derive_limbs, derive_persons
 from vitruvian.data.derive.masks import derive_mask_parts, mask_parts
-from vitruvian.data.derive.noses import derive_faces_from_noses
+from vitruvian.data.derive.noses import derive_faces_from_noses, from_behind
 
 __all__ = [
     "derive_faces_from_noses",
@@ -11,5 +11,6 @@ __all__ = [
     "derive_limbs",
     "derive_mask_parts",
     "derive_persons",
+    "from_behind",
     "mask_parts",
 ]

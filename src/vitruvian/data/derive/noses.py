@@ -49,13 +49,16 @@ def derive_faces_from_noses(dataset: Dataset) -> Dataset:
                 number += 1
                 attributes = {"derived_from": "nose and head"}
                 added.append(Annotation(WHOLE_FACE, _face(x, y, around[0]), number, attributes=attributes))
-        exhaustive = picture.exhaustive
-        if exhaustive >= {HEAD, NOSE} and not any(a.label in (NOSE, WHOLE_FACE) for a in picture.annotations):
-            exhaustive |= {WHOLE_FACE}
+        exhaustive = picture.exhaustive | ({WHOLE_FACE} if from_behind(picture) else set())
         return replace(picture, annotations=(*picture.annotations, *added), exhaustive=exhaustive)
 
     labels = dataset.labels if WHOLE_FACE in dataset.labels else (*dataset.labels, WHOLE_FACE)
     return dataset.map(change, labels=labels)
+
+
+def from_behind(picture: Picture) -> bool:
+    """Whether all heads turn their backs on the camera: heads and noses are fully labelled, and no nose is in view."""
+    return picture.exhaustive >= {HEAD, NOSE} and not any(a.label in (NOSE, WHOLE_FACE) for a in picture.annotations)
 
 
 def _face(x: float, y: float, head: Box) -> Box:
