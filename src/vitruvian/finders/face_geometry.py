@@ -81,7 +81,7 @@ def face_from_parts(parts: Detections, region: NDArray[np.float32]) -> FaceFromP
         return None
     boxes = np.asarray(ideas, dtype=np.float32)
     # The idea that others share most, then their weighted mean: a part that is none must not pull the face away.
-    shared = np.asarray([box_iou(box, boxes) >= _AGREE for box in boxes]) & ~np.eye(len(boxes), dtype=bool)
+    shared = (box_iou(boxes[:, None], boxes) >= _AGREE) & ~np.eye(len(boxes), dtype=bool)
     share = shared @ np.asarray(scores)
     agree = box_iou(boxes[share.argmax()], boxes) >= _AGREE
     if agree.sum() < _LEAST_PARTS:

@@ -1,9 +1,9 @@
 """The second look: faces that the first pass is not sure of, found in its activation maps.
 
 The first pass decides at single locations. Its maps, all classes and levels of them, still show what a covered face
-leaves in view, and a small detector reads them. Two further witnesses are heard on each face that it proposes: the
-first pass's own score there, however low, and facial parts that agree on the box; a logistic regression joins the
-three. For a model that has no reader, the map-free way takes its place (:mod:`vitruvian.finders.map_readers`).
+leaves in view, and a small detector reads them. Further witnesses are heard on each face that it proposes
+(:mod:`vitruvian.finders.witnesses`); a logistic regression joins what all of them say. For a model that has no reader,
+the map-free way takes its place (:mod:`vitruvian.finders.map_readers`).
 """
 
 from __future__ import annotations

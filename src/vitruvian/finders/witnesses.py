@@ -80,10 +80,12 @@ class Witnesses:
         heads = None if self._head is None else self._found(output, self._head, _LEAST_HEAD)
         rows = np.zeros((len(boxes), 4))
         means = np.empty_like(boxes)
+        same_faint = box_iou(boxes[:, None], faint.boxes) >= _SAME_BOX
+        same_parts = box_iou(boxes[:, None], parts) >= _AGREEING
         for n, (box, score) in enumerate(zip(boxes, scores, strict=True)):
             said = [box]
-            first = _best(box, faint.boxes, faint.scores, _SAME_BOX, said)
-            agreeing = _best(box, parts, agreement, _AGREEING, said)
+            first = _best(same_faint[n], faint.boxes, faint.scores, said)
+            agreeing = _best(same_parts[n], parts, agreement, said)
             rows[n] = (_logit(float(score)), _logit(max(first, _LEAST)), agreeing, _head_around(box, heads, said))
             means[n] = np.mean(said, axis=0)
         kept = suppress(means, scores, np.zeros(len(scores), dtype=np.int64), self._nms_iou)
@@ -96,7 +98,7 @@ class Witnesses:
         rows = np.flatnonzero(output.scores[0][:, label] >= least)
         scores, boxes = output.scores[0][rows, label, None], output.boxes[0][rows, label]
         if near is not None:  # in a crowd, suppressing all that is faint would take longer than the network does
-            kept = np.any([box_iou(box, boxes) >= _NEAR for box in near], axis=0)
+            kept = (box_iou(near[:, None], boxes) >= _NEAR).any(axis=0)
             scores, boxes = scores[kept], boxes[kept]
         return decode(scores, boxes[:, None], (self._names[label],), least, self._nms_iou)
 
@@ -109,18 +111,13 @@ def joined(fusion: Fusion, rows: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def _best(
-    box: NDArray[np.float32],
-    others: NDArray[np.float32],
-    scores: NDArray[np.float32],
-    least: float,
-    said: list[NDArray[np.float32]],
+    same: NDArray[np.bool_], boxes: NDArray[np.float32], scores: NDArray[np.float32], said: list[NDArray[np.float32]]
 ) -> float:
-    """Highest score of those that overlap a box enough, whose box is added to what was said; 0 where there are none."""
-    same = np.flatnonzero(box_iou(box, others) >= least)
-    if not len(same):
+    """Highest score of those that speak of the same face, whose box is added to what was said; 0 where none does."""
+    if not same.any():
         return 0.0
-    best = same[scores[same].argmax()]
-    said.append(others[best])
+    best = int(np.where(same, scores, -1.0).argmax())
+    said.append(boxes[best])
     return float(scores[best])
 
 
