@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vitruvian.finders.detections import Detections, box_iou
-from vitruvian.finders.face_geometry import FACE_FROM_PART, face_from_parts, strongest_region
+from vitruvian.finders.face_geometry import FACE_FROM_PART, face_from_parts, face_in_head, strongest_region
 from vitruvian.taxonomy import FACIAL_PARTS
 
 FACE = np.array([40, 50, 140, 160], dtype=np.float32)
@@ -57,6 +57,11 @@ def test_one_part_or_parts_elsewhere_are_not_enough() -> None:
     assert face_from_parts(two, FACE + 300) is None
     # The parts lie in the region, but the region's middle is far from the face that they make.
     assert face_from_parts(two, np.array([0, 0, 900, 900], dtype=np.float32)) is None
+
+
+def test_the_face_is_in_the_lower_middle_of_the_head() -> None:
+    face = face_in_head(np.array([100, 50, 200, 250], dtype=np.float32))
+    assert face.tolist() == pytest.approx([114.6, 129.2, 187.2, 239.2])
 
 
 @given(st.integers(0, 9), st.integers(0, 11), st.integers(1, 4), st.integers(1, 4))

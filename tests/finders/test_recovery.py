@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from vitruvian import Analyzer
-from vitruvian.finders.recovery import found_again
-from vitruvian.finders.witnesses import joined
-from vitruvian.images import read_picture, sample_picture
+from vitruvian.finders.detector import Detector, OutputWithMaps
+from vitruvian.finders.recovery import Recovered, SecondLook, found_again
+from vitruvian.finders.witnesses import HEAD, Heard, joined
+from vitruvian.images import Letterbox, read_picture, sample_picture
 from vitruvian.zoo import ModelError, find_model, find_second_look
 from vitruvian.zoo.cards import Fusion
 
@@ -36,6 +39,35 @@ def test_witnesses_are_joined_as_the_card_says() -> None:
     rows = np.array([[0.5, 2.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [3.0, 0.0, 0.5, 0.0], [0.0, 0.0, 0.0, 0.75]])
     expected = 1 / (1 + np.exp(-np.array([1.0, 0.0, 5.5, 2.0])))
     np.testing.assert_allclose(joined(fusion, rows), expected, rtol=1e-6)
+    older = Fusion(reader=2.0, first_pass=0.5, parts=1.0, bias=-1.0)  # of a card from before heads were heard
+    np.testing.assert_allclose(joined(older, rows)[:3], expected[:3], rtol=1e-6)
+    assert joined(older, rows)[3] == joined(older, np.zeros((1, 4)))[0]
+
+
+def look_again(mean: tuple[float, ...], head: float, known: np.ndarray) -> Recovered:
+    """A second look whose reader proposes a box of its own, and whose witnesses say ``mean`` and how sure a head is."""
+    first = find_model()
+    look = SecondLook(Detector(first), find_second_look(first.card))
+    heard = Heard(np.asarray([mean], dtype=np.float32), np.array([[4.0, 4.0, 0.9, head]]), np.array([0]))
+    proposal = np.array([[250, 250, 330, 330]], dtype=np.float32), np.array([0.9], dtype=np.float32)
+    look._read = lambda *_: proposal  # type: ignore[assignment]
+    look._witnesses = SimpleNamespace(hear=lambda *_: heard)  # type: ignore[assignment]
+    labels = len(first.card.labels)
+    scores, places = np.full((1, 169, labels), 0.5, np.float32), np.zeros((1, 169, labels, 4), np.float32)
+    maps = (np.ones((1, labels, 13, 13), np.float32),)
+    return look(OutputWithMaps(scores, places, (32,), maps, maps), Letterbox.fit(416, 416, 416), known)
+
+
+def test_a_head_that_speaks_for_a_face_is_named_as_evidence() -> None:
+    found = look_again((240, 240, 330, 330), 0.7, KNOWN)
+    assert len(found) == 1
+    assert found.evidence[0][HEAD] == 0.7
+    assert "nose" in found.evidence[0]
+    assert HEAD not in look_again((240, 240, 330, 330), 0.0, KNOWN).evidence[0]
+
+
+def test_a_face_that_its_witnesses_move_onto_a_sure_one_is_dropped() -> None:
+    assert len(look_again((150, 150, 250, 250), 0.7, KNOWN)) == 0
 
 
 def hidden_face() -> np.ndarray:
