@@ -12,7 +12,7 @@ from vitruvian.data.dataset import DataError
 from vitruvian.training.cache import PictureCache
 from vitruvian.training.loader import Samples, build_caches, collate, training_loader
 from vitruvian.training.recipe import Recipe, SourceRecipe, load_recipe
-from vitruvian.training.sources import load_source, load_sources, model_labels
+from vitruvian.training.sources import load_source, load_sources, model_labels, val_sources
 
 
 @pytest.fixture
@@ -157,6 +157,18 @@ def test_pictures_are_chosen_by_what_is_not_labelled(tmp_path: Path) -> None:
     assert 0 < len(bare) < len(every)
     with pytest.raises(DataError, match="without: no class 'cloud'; there are"):
         load_source(SourceRecipe(json=path.name, without=["cloud"]), tmp_path)
+
+
+def test_a_model_is_measured_on_the_labels_that_it_knows(tmp_path: Path) -> None:
+    recipe = load_recipe(drawn_recipe(tmp_path))
+    both = val_sources(recipe)["drawn"]
+    assert both.labels == ("square", "disc")
+    only = val_sources(load_recipe(tmp_path / "tiny.yaml", ["model.labels=[square]"]))["drawn"]
+    assert only.labels == ("square",)
+    assert len(only) == len(both)
+    assert {a.label for p in only for a in p.annotations} == {"square"}
+    assert {p.exhaustive for p in only} == {frozenset({"square"})}
+    assert val_sources(load_recipe(tmp_path / "tiny.yaml", ["model.labels=[triangle]"])) == {}
 
 
 def test_pictures_may_lie_elsewhere(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from vitruvian.training.export import export_onnx
 from vitruvian.training.map_input import border, channels_named, maps_read, training_sources
 from vitruvian.training.module import NMS_IOU
 from vitruvian.training.recipe import Recipe
-from vitruvian.training.sources import load_sources
+from vitruvian.training.sources import val_sources
 from vitruvian.zoo import Card, ModelFile, save_card
 from vitruvian.zoo.cards import (
     CARD_SCHEMA,
@@ -89,7 +89,7 @@ def publish(
         weaknesses=recipe.card.weaknesses,
         training=training_record(recipe) | ({"based on": f"{base.name}, sha256 {base.sha256}"} if base else {}),
     )
-    val = load_sources(recipe.data.val, recipe)
+    val = val_sources(recipe)
     if val:
         detector = OnnxDetector(ModelFile(path, card))
         labelled: list[tuple[Dataset, Predictions]] = []

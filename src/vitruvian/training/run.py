@@ -25,7 +25,7 @@ from vitruvian.training.loader import Samples, build_caches, training_loader
 from vitruvian.training.map_input import maps_read, training_sources
 from vitruvian.training.module import DetectorTraining, ValPictures, build_detector
 from vitruvian.training.recipe import Recipe, RecipeError, load_recipe
-from vitruvian.training.sources import load_sources, model_labels
+from vitruvian.training.sources import model_labels, val_sources
 
 _RECORDED = ("vitruvian", "torch", "torchvision", "timm", "lightning", "numpy", "pillow")
 
@@ -68,7 +68,7 @@ def train(
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     sources, left_out = training_sources(recipe)
-    val = load_sources(recipe.data.val, recipe)
+    val = val_sources(recipe)
     maps_read({**sources, **{f"val/{name}": dataset for name, dataset in val.items()}}, recipe.model.in_channels)
     net = build_detector(recipe.model, pretrained=recipe.model.pretrained and init is None and not resume)
     teacher: Detector | None = None

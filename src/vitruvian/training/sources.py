@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from vitruvian.data.dataset import DataError, Dataset, Picture
@@ -27,6 +28,24 @@ def named_labels(labels: str | Sequence[str]) -> tuple[str, ...]:
 def load_sources(sources: Mapping[str, SourceRecipe], recipe: Recipe) -> dict[str, Dataset]:
     """Read the sources of a recipe; see :func:`load_source`."""
     return {name: load_source(source, Path(recipe.data_dir)) for name, source in sources.items()}
+
+
+def val_sources(recipe: Recipe) -> dict[str, Dataset]:
+    """The validation sources, with what the model knows of them: another model's labels are not its misses.
+
+    A source that says nothing of any label of the model is left out.
+    """
+    labels = model_labels(recipe.model)
+    known = {name: _only(dataset, labels) for name, dataset in load_sources(recipe.data.val, recipe).items()}
+    return {name: dataset for name, dataset in known.items() if dataset.labels}
+
+
+def _only(dataset: Dataset, labels: Sequence[str]) -> Dataset:
+    def change(picture: Picture) -> Picture:
+        mine = tuple(a for a in picture.annotations if a.label in labels)
+        return replace(picture, annotations=mine, exhaustive=picture.exhaustive & set(labels))
+
+    return dataset.map(change, [label for label in dataset.labels if label in labels])
 
 
 def load_source(recipe: SourceRecipe, data_dir: Path) -> Dataset:

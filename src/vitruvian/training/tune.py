@@ -28,7 +28,7 @@ from vitruvian.training.initial import starting_weights
 from vitruvian.training.loader import build_caches
 from vitruvian.training.map_input import training_sources
 from vitruvian.training.run import train
-from vitruvian.training.sources import load_sources
+from vitruvian.training.sources import val_sources
 from vitruvian.training.study import Search, TuneError, remaining, settle
 from vitruvian.training.study_results import TuneResult, shown_value, study_result, write_results
 
@@ -95,7 +95,7 @@ def tune(search: Search, trials: int, workers: int, cache: Path, tell: Tell) -> 
             for origin, values in search.firsts():
                 study.enqueue_trial(values, user_attrs={"from": origin})
         # Checked and decoded once, before several processes need it.
-        load_sources(search.recipe.data.val, search.recipe)
+        val_sources(search.recipe)
         build_caches(search.recipe, training_sources(search.recipe)[0], cache)
         try:
             if workers == 1:
