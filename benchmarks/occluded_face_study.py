@@ -54,6 +54,7 @@ from vitruvian.zoo import DEFAULT_MODEL, ModelFile, find_model, find_second_look
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 MAP_MODELS = tuple(f"second_pass_{m}_{k}" for m in ("gradcampp", "hirescam") for k in ("averaged", "stacked"))
 FIRST_MODELS = ("facial_parts", "whole_face")
+SECOND_LOOK = "second look"
 
 
 def tell(line: str) -> None:
@@ -185,7 +186,7 @@ def main() -> None:
     readers: dict[str, ModelFile | None] = {}
     shipped = find_model(args.second) if args.second else find_second_look(first.card)
     if shipped is not None:
-        readers["second look"] = shipped
+        readers[SECOND_LOOK] = shipped
     for name in (name for name in MAP_MODELS if name in wanted):
         readers[name.removeprefix("second_pass_").replace("_", ", ")] = trained(name, out, runs, args.set)
     readers["map-free"] = None
@@ -196,7 +197,8 @@ def main() -> None:
     looks = {name: SecondLook(detector, model) for name, model in readers.items()}
     finders = {name: FaceModel(Detector(model), threshold=0.01) for name, model in singles.items()}
     everything = found_in(sets, detector, looks, finders)
-    study = recovery_study(everything, alone=list(singles), resamples=args.resamples)
+    known = {} if shipped is None else {SECOND_LOOK: shipped.card.thresholds[WHOLE_FACE]}  # as its users have it
+    study = recovery_study(everything, known, alone=list(singles), resamples=args.resamples)
     tell("looking at infants")
     faces, again = predict_faces(detector, looks, pictures.heads)
     sure = faces.above(everything.threshold)

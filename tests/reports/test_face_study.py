@@ -55,6 +55,12 @@ def test_a_look_that_is_right_beats_a_lower_threshold_at_equal_precision() -> No
     assert "look" in str(study)
 
 
+def test_a_look_with_a_threshold_of_its_own_stands_at_it() -> None:
+    study = recovery_study(sets(), {"look": 0.85}, resamples=20)
+    assert study.thresholds == {"look": 0.85}
+    assert {row.share.value for row in study.recovered.rows} == {0.0}  # what it says is 0.8
+
+
 def test_the_detector_table_has_a_row_for_each_set_and_detector() -> None:
     given = sets()
     table = detector_table("t", given, {"first": given.first, "look": given.second["look"]})

@@ -112,7 +112,7 @@ class RecoveryStudy(Result):
 
     Attributes:
         recovered: On the half of the photographs that no threshold was fitted on.
-        thresholds: Of each look, fitted on the other half.
+        thresholds: Of each look, from the other half.
         equal: All ways at equal precision, over the covered faces of all levels.
     """
 
@@ -128,21 +128,19 @@ class RecoveryStudy(Result):
 
 
 def recovery_study(
-    sets: FaceSets, fitted_on: Sequence[str] = (), alone: Sequence[str] = (), resamples: int = 1000
+    sets: FaceSets, known: Mapping[str, float] | None = None, alone: Sequence[str] = (), resamples: int = 1000
 ) -> RecoveryStudy:
     """Compare second looks with each other and with doing without.
 
     Args:
         sets: Detections.
-        fitted_on: Sets whose even half fits the thresholds; all of them by default.
+        known: Thresholds of looks that have one, from photographs of the even half alone; the others' are fitted there.
         alone: Detectors among ``sets.others`` that are compared at equal precision too.
         resamples: Bootstrap draws of photographs.
     """
     passes = sets.passes()
-    chosen = fitted_on or tuple(passes)
-    thresholds = fit_second_thresholds(
-        {n: p.side(odd=False) for n, p in passes.items() if n in chosen}, WHOLE_FACE, WANTED
-    )
+    fitted = fit_second_thresholds({n: p.side(odd=False) for n, p in passes.items()}, WHOLE_FACE, WANTED)
+    thresholds = {**fitted, **(known or {})}
     other_half = {n: p.side(odd=True) for n, p in passes.items() if p.truth.pictures}
     levels = _levels(sets)
     together = _together(other_half, levels)
