@@ -24,14 +24,15 @@ KNOWN = np.array([[100, 100, 200, 200]], dtype=np.float32)
         ((188, 100, 288, 200), True),
         ((140, 140, 150, 150), True),  # small, and on it
         ((200, 100, 300, 200), False),
-        ((0, 0, 1000, 1000), True),
+        ((0, 0, 800, 800), True),
     ],
 )
 def test_two_faces_hardly_share_any_area(box: tuple[float, ...], again: bool) -> None:
-    found = np.asarray(box, dtype=np.float32)
-    assert found_again(found, KNOWN) is again
-    assert found_again(KNOWN[0], found[None]) is again
-    assert not found_again(found, np.zeros((0, 4), dtype=np.float32))
+    found = np.asarray([box, (900, 900, 950, 950)], dtype=np.float32)
+    assert found_again(found, KNOWN).tolist() == [again, False]
+    assert found_again(KNOWN, found[:1]).tolist() == [again]
+    assert found_again(found, np.zeros((0, 4), dtype=np.float32)).tolist() == [False, False]
+    assert found_again(np.zeros((0, 4), dtype=np.float32), KNOWN).tolist() == []
 
 
 def test_witnesses_are_joined_as_the_card_says() -> None:

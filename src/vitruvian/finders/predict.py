@@ -135,9 +135,10 @@ def predict_witnesses(
 def not_found_by(first: Predictions, second: Predictions) -> Predictions:
     """The faces of a second look that none of the first pass's faces is; both of the label ``whole face`` alone."""
     keep = np.ones(len(second), dtype=bool)
-    for row, (picture, box) in enumerate(zip(second.image_ids, second.boxes, strict=True)):
+    for picture in np.unique(second.image_ids):
+        mine = second.image_ids == picture
         known = first.boxes[first.image_ids == picture].astype(np.float32)
-        keep[row] = not found_again(box.astype(np.float32), known)
+        keep[mine] = ~found_again(second.boxes[mine].astype(np.float32), known)
     return second[keep]
 
 

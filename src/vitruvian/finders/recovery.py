@@ -102,19 +102,22 @@ class SecondLook:
             Further faces; none where the maps are empty.
         """
         scores = output.scores[0]
+        nothing = Recovered(np.zeros((0, 4), dtype=np.float32), np.zeros(0, dtype=np.float32), ())
         if scores[:, self._parts].max(initial=0.0) < _SOMETHING:
-            return Recovered(np.zeros((0, 4), dtype=np.float32), np.zeros(0, dtype=np.float32), ())
+            return nothing
         least = self.threshold if threshold is None else threshold
         if self.fusion is None:
             boxes, values = self._read(output, letterbox, least)
-            fresh = _fresh(boxes, known)
-            boxes, values, rows = boxes[fresh], values[fresh], np.zeros((len(fresh), 4))
+            fresh = ~found_again(boxes, known)
+            boxes, values, rows = boxes[fresh], values[fresh], np.zeros((fresh.sum(), 4))
         else:
             boxes, _, rows = self.propose(output, letterbox, known)
             values = joined(self.fusion, rows)
             order = np.argsort(-values, kind="stable")
             order = order[values[order] >= least]
             boxes, values, rows = boxes[order], values[order], rows[order]
+        if not len(boxes):
+            return nothing
         centres = _centres(output.hirescam, output.strides)
         evidence = (self._evidence(b, scores, centres, float(h)) for b, h in zip(boxes, rows[:, 3], strict=True))
         return Recovered(boxes, values, tuple(evidence))
@@ -129,10 +132,10 @@ class SecondLook:
             (:class:`vitruvian.finders.witnesses.Heard`).
         """
         boxes, values = self._read(output, letterbox, PROPOSED)
-        fresh = _fresh(boxes, known)
+        fresh = ~found_again(boxes, known)
         boxes, values = boxes[fresh], values[fresh]
         heard = self._witnesses.hear(output, letterbox, boxes, values)
-        fresh = _fresh(heard.boxes, known)
+        fresh = ~found_again(heard.boxes, known)
         return heard.boxes[fresh], values[heard.place[fresh]], heard.rows[fresh]
 
     def _evidence(
@@ -152,16 +155,19 @@ def known_faces(found: Detections) -> NDArray[np.float32]:
     return found.boxes[[found.names[label] == WHOLE_FACE for label in found.labels]]
 
 
-def _fresh(boxes: NDArray[np.float32], known: NDArray[np.float32]) -> list[int]:
-    return [row for row, box in enumerate(boxes) if not found_again(box, known)]
+def found_again(boxes: NDArray[np.float32], known: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which of ``(N, 4)`` faces are known, or lie partly on one that is: two faces hardly ever share a tenth."""
+    width = np.minimum(boxes[:, None, 2], known[:, 2]) - np.maximum(boxes[:, None, 0], known[:, 0])
+    height = np.minimum(boxes[:, None, 3], known[:, 3]) - np.maximum(boxes[:, None, 1], known[:, 1])
+    common = np.maximum(width, 0) * np.maximum(height, 0)
+    smaller = np.minimum(_areas(boxes)[:, None], _areas(known))
+    result: NDArray[np.bool_] = (common > _SHARED * smaller).any(axis=1)
+    return result
 
 
-def found_again(box: NDArray[np.float32], known: NDArray[np.float32]) -> bool:
-    """Whether a face is one of those known, or lies partly on one: two faces hardly ever share a tenth of either."""
-    sides = np.minimum(box[2:], known[:, 2:]) - np.maximum(box[:2], known[:, :2])
-    common = sides.clip(min=0).prod(axis=1)
-    smaller = np.minimum((box[2:] - box[:2]).prod(), (known[:, 2:] - known[:, :2]).prod(axis=1))
-    return bool((common > _SHARED * smaller).any())
+def _areas(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    result: NDArray[np.float32] = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return result
 
 
 def _centres(maps: Sequence[NDArray[np.float32]], strides: Sequence[int]) -> NDArray[np.float32]:
