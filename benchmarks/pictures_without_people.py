@@ -20,6 +20,8 @@ def main(labels: str, model: str = DEFAULT_MODEL) -> None:
     """Print both counts, by label."""
     dataset = Dataset.load(labels)
     empty = [picture for picture in dataset.pictures if not picture.annotations]
+    if not empty:
+        sys.exit(f"{labels}: every picture has an annotation")
     finders = {"first pass": Analyzer(model, recover=False), "with second look": Analyzer(model)}
     for name, finder in finders.items():
         found = Counter(part.label for p in empty for part in detections(finder.analyze(dataset.path(p))))
