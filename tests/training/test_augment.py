@@ -185,6 +185,15 @@ def test_occlusion_changes_pixels_and_drops_only_what_it_hides() -> None:
     assert 0 < dropped < 60
 
 
+@pytest.mark.parametrize("channels", [1, 10])
+def test_patches_are_laid_over_activation_maps_too(channels: int) -> None:
+    for seed in range(12):  # all three kinds of patch
+        sample = empty_sample(64, len(NAMES), channels)
+        sample.boxes, sample.labels = np.array([[10, 10, 50, 50]], dtype=np.float32), np.array([0])
+        occlude(sample, np.random.default_rng(seed))
+        assert sample.image.shape == (64, 64, channels)
+
+
 def faced(*boxes: tuple[str, tuple[float, float, float, float]]) -> Sample:
     """A sample of coloured patches with these boxes."""
     sample = empty_sample(96, len(NAMES))

@@ -168,7 +168,8 @@ def test_a_model_is_measured_on_the_labels_that_it_knows(tmp_path: Path) -> None
     assert len(only) == len(both)
     assert {a.label for p in only for a in p.annotations} == {"square"}
     assert {p.exhaustive for p in only} == {frozenset({"square"})}
-    assert val_sources(load_recipe(tmp_path / "tiny.yaml", ["model.labels=[triangle]"])) == {}
+    with pytest.raises(DataError, match=r"data\.val: no source has a label of the model \(triangle\)"):
+        val_sources(load_recipe(tmp_path / "tiny.yaml", ["model.labels=[triangle]"]))
 
 
 def test_pictures_may_lie_elsewhere(tmp_path: Path) -> None:

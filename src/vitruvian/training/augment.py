@@ -171,7 +171,7 @@ def occlude(sample: Sample, rng: np.random.Generator) -> None:
     if kind == 0:
         target[:] = rng.integers(0, 256, target.shape, dtype=np.uint8)
     elif kind == 1:
-        target[:] = rng.integers(0, 256, 3, dtype=np.uint8)
+        target[:] = rng.integers(0, 256, target.shape[2], dtype=np.uint8)
     else:
         v, u = int(rng.integers(0, size - height + 1)), int(rng.integers(0, size - width + 1))
         target[:] = sample.image[v : v + height, u : u + width].copy()

@@ -34,10 +34,16 @@ def val_sources(recipe: Recipe) -> dict[str, Dataset]:
     """The validation sources, with what the model knows of them: another model's labels are not its misses.
 
     A source that says nothing of any label of the model is left out.
+
+    Raises:
+        DataError: see :func:`load_source`; also when that leaves none of them.
     """
     labels = model_labels(recipe.model)
     known = {name: _only(dataset, labels) for name, dataset in load_sources(recipe.data.val, recipe).items()}
-    return {name: dataset for name, dataset in known.items() if dataset.labels}
+    measured = {name: dataset for name, dataset in known.items() if dataset.labels}
+    if known and not measured:
+        raise DataError(f"data.val: no source has a label of the model ({', '.join(labels)})")
+    return measured
 
 
 def _only(dataset: Dataset, labels: Sequence[str]) -> Dataset:
