@@ -290,6 +290,13 @@ def test_trials_are_measured_at_even_steps_and_at_their_end(
     assert replace(search, recipe=free).trial_recipe({}, threads=3).threads == 3
 
 
+def test_weights_are_averaged_over_the_same_share_of_a_shorter_run(search: Search) -> None:
+    own = search.recipe.schedule
+    for share in (1, 2, 4):
+        short = replace(search, settings=Settings(pictures=own.pictures // share, measurements=1))
+        assert short.trial_recipe({}, threads=1).schedule.ema == pytest.approx(own.ema**share)
+
+
 def test_importance_names_what_mattered(search: Search) -> None:
     result, _ = go(search, 20)
     assert set(result.importance) == {RATE, MOSAIC}

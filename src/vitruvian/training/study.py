@@ -191,14 +191,17 @@ class Search:
     def trial_recipe(self, values: dict[str, Value], threads: int) -> Recipe:
         """What a trial trains: the recipe with its values, shortened, measured at even steps.
 
-        ``threads`` counts where the recipe does not say.
+        Weights are averaged over the same share of the shorter run: with a decay made for the whole one, a trial would
+        be measured with the weights that it started from. ``threads`` counts where the recipe does not say.
         """
         recipe = with_values(self.recipe, values)
         batch = recipe.schedule.batch
         steps = max(1, self.settings.pictures // batch)
         every = max(1, steps // self.settings.measurements)
         times = min(self.settings.measurements, steps)
-        short = {"pictures": every * times * batch, "validate_every": every * batch}
+        pictures = every * times * batch
+        ema = recipe.schedule.ema ** (recipe.schedule.pictures / pictures)
+        short = {"pictures": pictures, "validate_every": every * batch, "ema": ema}
         schedule = recipe.schedule.model_copy(update=short)
         return recipe.model_copy(update={"schedule": schedule, "threads": recipe.threads or threads})
 
