@@ -113,9 +113,10 @@ def vitruvian_recovering(model: str, threads: int = 1) -> Peer:
     first = find_model(model).card
     second = find_second_look(first)
     reader = "no second model"
-    if second is not None:  # its card holds the weights of the witnesses, and what was found is kept by these settings
-        card = hashlib.sha256(second.card.model_dump_json().encode()).hexdigest()
-        reader = f"{second.card.name} ({second.card.sha256[:8]}, card {card[:8]})"
+    if second is not None:  # what was found is kept by these settings, and the card's witnesses have a say in it
+        witnesses = second.card.model_dump_json(include={"fusion", "thresholds"})
+        digest = hashlib.sha256(witnesses.encode()).hexdigest()
+        reader = f"{second.card.name} ({second.card.sha256[:8]}, witnesses {digest[:8]})"
     settings = f"{first.name} ({first.sha256[:8]}) with {reader}, the whole scene"
 
     def build(threshold: float) -> Find:
