@@ -96,11 +96,21 @@ def suppress(
 
 def box_iou(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
     """IoU of ``(..., 4)`` boxes with ``(..., 4)`` others, broadcast against each other: one box with N, or M with N."""
-    x1, y1, x2, y2 = (first[..., edge] for edge in range(4))
-    u1, v1, u2, v2 = (second[..., edge] for edge in range(4))
-    width = np.minimum(x2, u2) - np.maximum(x1, u1)
-    height = np.minimum(y2, v2) - np.maximum(y1, v1)
-    overlap = np.maximum(width, 0) * np.maximum(height, 0)
-    union = (x2 - x1) * (y2 - y1) + (u2 - u1) * (v2 - v1) - overlap
+    overlap = box_overlap(first, second)
+    union = box_area(first) + box_area(second) - overlap
     result: NDArray[np.float32] = overlap / np.maximum(union, 1e-9)
+    return result
+
+
+def box_overlap(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Area that ``(..., 4)`` boxes share with ``(..., 4)`` others, broadcast against each other."""
+    width = np.minimum(first[..., 2], second[..., 2]) - np.maximum(first[..., 0], second[..., 0])
+    height = np.minimum(first[..., 3], second[..., 3]) - np.maximum(first[..., 1], second[..., 1])
+    result: NDArray[np.float32] = np.maximum(width, 0) * np.maximum(height, 0)
+    return result
+
+
+def box_area(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Areas of ``(..., 4)`` boxes."""
+    result: NDArray[np.float32] = (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
     return result

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vitruvian.finders.detections import Detections
+from vitruvian.finders.detections import Detections, box_area, box_overlap
 from vitruvian.finders.detector import Detector, MapMethod, OutputWithMaps
 from vitruvian.finders.map_readers import MapFree, MapReader, reader_of
 from vitruvian.finders.witnesses import HEAD, Witnesses, joined
@@ -157,16 +157,8 @@ def known_faces(found: Detections) -> NDArray[np.float32]:
 
 def found_again(boxes: NDArray[np.float32], known: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which of ``(N, 4)`` faces are known, or lie partly on one that is: two faces hardly ever share a tenth."""
-    width = np.minimum(boxes[:, None, 2], known[:, 2]) - np.maximum(boxes[:, None, 0], known[:, 0])
-    height = np.minimum(boxes[:, None, 3], known[:, 3]) - np.maximum(boxes[:, None, 1], known[:, 1])
-    common = np.maximum(width, 0) * np.maximum(height, 0)
-    smaller = np.minimum(_areas(boxes)[:, None], _areas(known))
-    result: NDArray[np.bool_] = (common > _SHARED * smaller).any(axis=1)
-    return result
-
-
-def _areas(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    result: NDArray[np.float32] = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    smaller = np.minimum(box_area(boxes)[:, None], box_area(known))
+    result: NDArray[np.bool_] = np.any(box_overlap(boxes[:, None], known) > _SHARED * smaller, axis=1)
     return result
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vitruvian.finders.detections import Detections, box_iou, decode, suppress
+from vitruvian.finders.detections import Detections, box_iou, box_overlap, decode, suppress
 from vitruvian.finders.detector import Detector, OutputWithMaps
 from vitruvian.finders.face_geometry import face_in_head
 from vitruvian.finders.geometry import fit
@@ -125,9 +125,8 @@ def _head_around(box: NDArray[np.float32], heads: Detections | None, said: list[
     """How surely the box is the face of one of the heads: its score times how usual the face's place in it is."""
     if heads is None or not len(heads):
         return 0.0
-    sides = np.minimum(box[2:], heads.boxes[:, 2:]) - np.maximum(box[:2], heads.boxes[:, :2])
     agreement, best = _LEAST_HEAD, None
-    for row in np.flatnonzero((sides > 0).all(axis=1)):
+    for row in np.flatnonzero(box_overlap(box, heads.boxes) > 0):
         value = float(heads.scores[row]) * fit(WHOLE_FACE, _box(box), HEAD, _box(heads.boxes[row]))
         if value >= agreement:
             agreement, best = value, row
