@@ -24,7 +24,7 @@ def test_the_face_is_a_square_around_the_nose_with_the_size_of_the_head() -> Non
     found = derive_faces_from_noses(dataset((HEAD, (20, 20, 120, 120)), (NOSE, (65, 65, 75, 75))))
     [face] = faces(found)
     assert face.box == pytest.approx((39, 39, 101, 101))
-    assert face.attributes["derived_from"] == "nose and head"
+    assert face.derived_from == "nose and head"
     assert found.labels == (HEAD, NOSE, "whole face")
     assert found.pictures[0].exhaustive == {HEAD, NOSE}
     assert len({a.id for a in found.pictures[0].annotations}) == 3

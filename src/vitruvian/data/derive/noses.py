@@ -47,8 +47,7 @@ def derive_faces_from_noses(dataset: Dataset) -> Dataset:
             around = [h.box for h in heads if h.box[0] <= x <= h.box[2] and h.box[1] <= y <= h.box[3]]
             if len(around) == 1:
                 number += 1
-                attributes = {"derived_from": "nose and head"}
-                added.append(Annotation(WHOLE_FACE, _face(x, y, around[0]), number, attributes=attributes))
+                added.append(Annotation(WHOLE_FACE, _face(x, y, around[0]), number, derived_from="nose and head"))
         exhaustive = picture.exhaustive | ({WHOLE_FACE} if from_behind(picture) else set())
         return replace(picture, annotations=(*picture.annotations, *added), exhaustive=exhaustive)
 
