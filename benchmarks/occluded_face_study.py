@@ -22,7 +22,7 @@ from study_pictures import recovered_sheets
 from vitruvian.data.crop import OtherFaces, crop_dataset
 from vitruvian.data.dataset import Dataset
 from vitruvian.data.derive.facial import with_facial_parts
-from vitruvian.data.merge import rename_labels
+from vitruvian.data.merge import keep_labels
 from vitruvian.data.occlusion.occlude import LEVELS, TRAIN_KINDS, VALIDATION_KINDS
 from vitruvian.data.occlusion.protocol import occlude_dataset
 from vitruvian.finders.detector import Detector
@@ -108,7 +108,7 @@ def study_sets(pictures: OccludedFaces, data: Path) -> dict[str, list[Dataset]]:
     masks = pictures.masks
     sets["masks"] = [masks.map(lambda picture: replace(picture, exhaustive=frozenset(masks.labels)))]
     nobody = Dataset.load(data / "negatives" / "val.json", exhaustive="all")
-    sets["nobody"] = [rename_labels(nobody, {label: None for label in nobody.labels if label != WHOLE_FACE})]
+    sets["nobody"] = [keep_labels(nobody, (WHOLE_FACE,))]
     return sets
 
 
@@ -157,7 +157,7 @@ def facial_part_table(data: Path, models: Mapping[str, ModelFile]) -> tuple[Tabl
         rows += [(name, c.label, c.instances, c.ap50, c.ap) for c in mine]
         boxes = sum(c.instances for c in mine)
         rows.append((name, "mean", boxes, mean(c.ap50 for c in mine), mean(c.ap for c in mine)))
-        known = rename_labels(truth, {label: None for label in truth.labels if label not in model.card.labels})
+        known = keep_labels(truth, model.card.labels)
         matrix = confusion_matrix(known, found.above(model.card.thresholds), threshold=0.0)
         caption = f"{name} on uncovered pictures at its thresholds: what boxes are taken for; each column adds up to 1."
         figures.append(replace(confusion(matrix), name=f"confusion_{name}", caption=caption))

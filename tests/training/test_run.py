@@ -178,6 +178,16 @@ def test_the_exported_graph_takes_any_number_of_channels(recipe: Recipe, tmp_pat
     assert [d.dim_value for d in onnx.load(str(path)).graph.input[0].type.tensor_type.shape.dim][1] == 10
 
 
+def test_labels_that_the_model_does_not_know_are_not_its_misses(recipe: Recipe, tmp_path: Path) -> None:
+    one = recipe.model_copy(update={"model": recipe.model.model_copy(update={"labels": ["square"]})})
+    train(one, tmp_path / "one")
+    assert "AP50/square" in (log := (tmp_path / "one" / "metrics.csv").read_text())
+    assert "AP50/disc" not in log
+    card = publish(best_network(tmp_path / "one")[1], one, tmp_path / "one").card
+    assert card.measured is not None
+    assert set(card.measured.classes) == {"square"}
+
+
 def test_pictures_go_through_the_published_model(recipe: Recipe, model: ModelFile) -> None:
     picture = read_picture(np.zeros((50, 70, 3), dtype=np.uint8))
     found = OnnxDetector(model).detect(picture, thresholds=0.0)

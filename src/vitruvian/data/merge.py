@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -39,6 +39,11 @@ class Merged:
     joined: tuple[str, ...]
     doubled: int
     belied: tuple[tuple[str, str], ...]
+
+
+def keep_labels(dataset: Dataset, labels: Collection[str]) -> Dataset:
+    """Drop all labels but these; of those that the data set lacks nothing is said."""
+    return rename_labels(dataset, {label: None for label in dataset.labels if label not in labels})
 
 
 def rename_labels(dataset: Dataset, renames: Renames) -> Dataset:

@@ -128,19 +128,19 @@ class RecoveryStudy(Result):
 
 
 def recovery_study(
-    sets: FaceSets, known: Mapping[str, float] | None = None, alone: Sequence[str] = (), resamples: int = 1000
+    sets: FaceSets, shipped: Mapping[str, float] | None = None, alone: Sequence[str] = (), resamples: int = 1000
 ) -> RecoveryStudy:
     """Compare second looks with each other and with doing without.
 
     Args:
         sets: Detections.
-        known: Thresholds of looks that have one, from photographs of the even half alone; the others' are fitted there.
+        shipped: Thresholds of looks that have one, from the even half alone; the others' are fitted there.
         alone: Detectors among ``sets.others`` that are compared at equal precision too.
         resamples: Bootstrap draws of photographs.
     """
     passes = sets.passes()
     fitted = fit_second_thresholds({n: p.side(odd=False) for n, p in passes.items()}, WHOLE_FACE, WANTED)
-    thresholds = {**fitted, **(known or {})}
+    thresholds = {**fitted, **(shipped or {})}
     other_half = {n: p.side(odd=True) for n, p in passes.items() if p.truth.pictures}
     levels = _levels(sets)
     together = _together(other_half, levels)

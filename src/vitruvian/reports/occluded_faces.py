@@ -14,7 +14,7 @@ from vitruvian.data.crop import OtherFaces, crop_dataset
 from vitruvian.data.dataset import DataError, Dataset
 from vitruvian.data.derive import from_behind
 from vitruvian.data.derive.facial import with_facial_parts
-from vitruvian.data.merge import rename_labels
+from vitruvian.data.merge import keep_labels, rename_labels
 from vitruvian.data.occlusion.occlude import LEVELS, VALIDATION_KINDS, Level
 from vitruvian.data.occlusion.protocol import occlude_dataset
 from vitruvian.finders.faces import FaceFinder, FaceModel, find_faces
@@ -140,7 +140,7 @@ def prepare(
         on_set(f"seed {seed}")
         levels = [level for level in LEVELS if level != _NONE or seed == seeds[0]]
         made = occlude_dataset(crops, WHOLE_FACE, levels, VALIDATION_KINDS, out / f"seed{seed}", seed)
-        covered |= {(level, seed): _faces_only(dataset) for level, dataset in made.items()}
+        covered |= {(level, seed): keep_labels(dataset, (WHOLE_FACE,)) for level, dataset in made.items()}
     masks = Dataset.load(data / "masks" / "val.json", exhaustive="all")
     masks = rename_labels(masks, dict.fromkeys(masks.labels, WHOLE_FACE))
     # Tiny faces of a crowd are not labelled: no promise, so that precision is called a lower bound.
@@ -153,11 +153,6 @@ def prepare(
 def _place(item: tuple[Key, Dataset]) -> tuple[int, int]:
     (level, seed), _ = item
     return list(LEVELS).index(level), seed  # type: ignore[arg-type]
-
-
-def _faces_only(dataset: Dataset) -> Dataset:
-    drop = {label: None for label in dataset.labels if label != WHOLE_FACE}
-    return rename_labels(dataset, drop)
 
 
 def find(finder: FaceFinder, pictures: OccludedFaces, on_picture: Callable[[], None] = lambda: None) -> Found:

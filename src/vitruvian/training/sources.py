@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from vitruvian.data.dataset import DataError, Dataset, Picture
 from vitruvian.data.derive import derive_faces_from_noses, derive_facial_parts, derive_limbs
-from vitruvian.data.merge import rename_labels
+from vitruvian.data.merge import keep_labels, rename_labels
 from vitruvian.taxonomy import BODY_PARTS, FACIAL_PARTS, PARTS, landmark_protocol
 from vitruvian.training.recipe import ModelRecipe, Recipe, SourceRecipe
 
@@ -39,19 +38,11 @@ def val_sources(recipe: Recipe) -> dict[str, Dataset]:
         DataError: see :func:`load_source`; also when that leaves none of them.
     """
     labels = model_labels(recipe.model)
-    known = {name: _only(dataset, labels) for name, dataset in load_sources(recipe.data.val, recipe).items()}
+    known = {name: keep_labels(dataset, labels) for name, dataset in load_sources(recipe.data.val, recipe).items()}
     measured = {name: dataset for name, dataset in known.items() if dataset.labels}
     if known and not measured:
         raise DataError(f"data.val: no source has a label of the model ({', '.join(labels)})")
     return measured
-
-
-def _only(dataset: Dataset, labels: Sequence[str]) -> Dataset:
-    def change(picture: Picture) -> Picture:
-        mine = tuple(a for a in picture.annotations if a.label in labels)
-        return replace(picture, annotations=mine, exhaustive=picture.exhaustive & set(labels))
-
-    return dataset.map(change, [label for label in dataset.labels if label in labels])
 
 
 def load_source(recipe: SourceRecipe, data_dir: Path) -> Dataset:
