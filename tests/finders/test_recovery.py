@@ -36,20 +36,24 @@ def test_two_faces_hardly_share_any_area(box: tuple[float, ...], again: bool) ->
 
 
 def test_witnesses_are_joined_as_the_card_says() -> None:
-    fusion = Fusion(reader=2.0, first_pass=0.5, parts=1.0, head=4.0, bias=-1.0)
-    rows = np.array([[0.5, 2.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [3.0, 0.0, 0.5, 0.0], [0.0, 0.0, 0.0, 0.75]])
-    expected = 1 / (1 + np.exp(-np.array([1.0, 0.0, 5.5, 2.0])))
+    fusion = Fusion(reader=2.0, first_pass=0.5, parts=1.0, head=4.0, agreement=3.0, bias=-1.0)
+    rows = np.array([[0.5, 2.0, 0, 0, 0], [0, 0, 1.0, 0, 0], [3.0, 0, 0.5, 0, 0], [0, 0, 0, 0.75, 0.5]])
+    expected = 1 / (1 + np.exp(-np.array([1.0, 0.0, 5.5, 3.5])))
     np.testing.assert_allclose(joined(fusion, rows), expected, rtol=1e-6)
     older = Fusion(reader=2.0, first_pass=0.5, parts=1.0, bias=-1.0)  # of a card from before heads were heard
     np.testing.assert_allclose(joined(older, rows)[:3], expected[:3], rtol=1e-6)
-    assert joined(older, rows)[3] == joined(older, np.zeros((1, 4)))[0]
+    assert joined(older, rows)[3] == joined(older, np.zeros((1, 5)))[0]
 
 
 def look_again(mean: tuple[float, ...], head: float, known: np.ndarray) -> Recovered:
     """A second look whose reader proposes a box of its own, and whose witnesses say ``mean`` and how sure a head is."""
     first = find_model()
     look = SecondLook(Detector(first), find_second_look(first.card))
-    heard = Heard(np.asarray([mean], dtype=np.float32), np.array([[4.0, 4.0, 0.9, head]]), np.array([0]))
+    assert look.fusion is not None
+    look.fusion = look.fusion.model_copy(update={"place": []})
+    heard = Heard.silence(1)
+    heard.boxes[0, :] = mean
+    heard.scores[0] = (0.98, 0.98, 0.9, head)
     proposal = np.array([[250, 250, 330, 330]], dtype=np.float32), np.array([0.9], dtype=np.float32)
     look._read = lambda *_: proposal  # type: ignore[assignment]
     look._witnesses = SimpleNamespace(hear=lambda *_: heard)  # type: ignore[assignment]

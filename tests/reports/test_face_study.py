@@ -4,7 +4,14 @@ from pathlib import Path
 
 from vitruvian.data.dataset import Annotation, Dataset, Picture
 from vitruvian.metrics import Predictions
-from vitruvian.reports.face_study import FaceSets, coverage_table, detector_table, recovered_examples, recovery_study
+from vitruvian.reports.face_study import (
+    BOTH_HALVES,
+    FaceSets,
+    coverage_table,
+    detector_table,
+    recovered_examples,
+    recovery_study,
+)
 from vitruvian.taxonomy import WHOLE_FACE
 
 HERE, NOWHERE = (0.0, 0.0, 10.0, 10.0), (50.0, 50.0, 60.0, 60.0)
@@ -59,6 +66,10 @@ def test_a_look_with_a_threshold_of_its_own_stands_at_it() -> None:
     study = recovery_study(sets(), {"look": 0.85}, resamples=20)
     assert study.thresholds == {"look": 0.85}
     assert {row.share.value for row in study.recovered.rows} == {0.0}  # what it says is 0.8
+    assert [row.set_name for row in study.recovered.rows] == ["easy", "hard", "all levels", BOTH_HALVES]
+    assert study.recovered.rows[-1].missed == 40  # none of them chose its threshold
+    assert study.recovered.rows[-2].missed < 40
+    assert all(row.set_name != BOTH_HALVES for row in recovery_study(sets(), resamples=20).recovered.rows)
 
 
 def test_the_detector_table_has_a_row_for_each_set_and_detector() -> None:

@@ -12,10 +12,12 @@ from PIL import Image
 
 from vitruvian.data.dataset import Annotation, Dataset, Picture
 from vitruvian.finders.faces import FaceModel
+from vitruvian.finders.witnesses import Heard
 from vitruvian.images import read_picture
 from vitruvian.metrics import Predictions
 from vitruvian.taxonomy import WHOLE_FACE
-from vitruvian.training.publish_second_look import _Proposed, covered_sources
+from vitruvian.training.join_witnesses import Proposed
+from vitruvian.training.publish_second_look import covered_sources
 from vitruvian.training.recipe import load_recipe
 
 RECIPE = """
@@ -46,7 +48,8 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Dataset]
     plain = replace(picture, annotations=(Annotation(WHOLE_FACE, face.box, 1),), exhaustive=frozenset({WHOLE_FACE}))
     Dataset((WHOLE_FACE,), (plain,), folder / "images").save(folder / "plain.json")
     (folder / "recipe.yaml").write_text(RECIPE.replace("DATA", str(folder)))
-    return covered_sources(load_recipe(folder / "recipe.yaml"), NOBODY, folder / "scratch", seeds=(0, 1))
+    val = load_recipe(folder / "recipe.yaml").data.val
+    return covered_sources(val, folder, NOBODY, folder / "scratch", seeds=(0, 1))
 
 
 def test_every_seed_covers_the_faces_anew(sources: dict[str, list[Dataset]]) -> None:
@@ -61,7 +64,7 @@ def test_a_wrong_face_is_surely_wrong_in_a_crop_or_where_there_is_none(sources: 
     nothing = Predictions.empty((WHOLE_FACE,))
 
     def certain(truth: Dataset) -> bool:
-        return _Proposed("set", truth, nothing, nothing, np.zeros((0, 4))).certain
+        return Proposed("set", truth, nothing, np.zeros(0, dtype=np.int64), Heard.silence(0), 0.5).certain
 
     assert certain(sources["faces medium"][0])
     plain = sources["plain"][0]

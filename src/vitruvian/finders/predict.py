@@ -12,6 +12,7 @@ from vitruvian.data.dataset import Dataset
 from vitruvian.finders.detector import Detector
 from vitruvian.finders.map_dataset import check_reads
 from vitruvian.finders.recovery import SecondLook, found_again
+from vitruvian.finders.witnesses import Heard
 from vitruvian.images import read_planes, read_reduced
 from vitruvian.metrics import Predictions
 from vitruvian.taxonomy import WHOLE_FACE
@@ -105,12 +106,12 @@ def predict_faces(
 
 def predict_witnesses(
     first: Detector, second: SecondLook, dataset: Dataset
-) -> tuple[Predictions, Predictions, NDArray[np.float64]]:
+) -> tuple[Predictions, NDArray[np.int64], Heard]:
     """What a second look proposes beyond the first pass at its card's threshold, for fitting how witnesses are joined.
 
     Returns:
-        Faces of the first pass, faces that the second look proposes with its reader's own scores, and what witnesses
-        say of each, ``(N, 4)`` (:meth:`SecondLook.propose`).
+        Faces of the first pass; and for N faces that the second look's reader proposes ``(N,)`` ids of their pictures,
+        and what witnesses say of them, in pixels of the pictures.
 
     Raises:
         ReadError: when a picture cannot be read.
@@ -118,18 +119,17 @@ def predict_witnesses(
     limit = first.card.thresholds[WHOLE_FACE]
     limits = {name: limit if name == WHOLE_FACE else 2.0 for name in first.names}
     sure: list[_Row] = []
-    proposed: list[_Row] = []
-    witnesses = [np.zeros((0, 4))]
+    ids = [np.zeros(0, dtype=np.int64)]
+    proposed: list[Heard] = []
     for picture in dataset.pictures:
         pixels, width, height = read_reduced(dataset.path(picture), first.size)
         output, letterbox = first.dense(pixels, width, height, second.methods)
         found = first.decoded(output.scores[0], output.boxes[0], letterbox, limits)
-        known = letterbox.boxes_to_letterbox(found.boxes)
-        boxes, scores, rows = second.propose(output, letterbox, known)
+        heard = second.propose(output, letterbox, letterbox.boxes_to_letterbox(found.boxes))
         sure.append((picture.id, found.boxes, found.scores))
-        proposed.append((picture.id, letterbox.boxes_to_original(boxes), scores))
-        witnesses.append(rows)
-    return _faces(sure), _faces(proposed), np.concatenate(witnesses)
+        ids.append(np.full(len(heard), picture.id))
+        proposed.append(heard.moved(letterbox.boxes_to_original))
+    return _faces(sure), np.concatenate(ids), Heard.joined(proposed)
 
 
 def not_found_by(first: Predictions, second: Predictions) -> Predictions:

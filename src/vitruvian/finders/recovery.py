@@ -14,13 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vitruvian.finders.detections import Detections, box_area, box_overlap
+from vitruvian.finders.detections import Detections, box_area, box_overlap, suppress
 from vitruvian.finders.detector import Detector, MapMethod, OutputWithMaps
 from vitruvian.finders.map_readers import MapFree, MapReader, reader_of
-from vitruvian.finders.witnesses import HEAD, Witnesses, joined
+from vitruvian.finders.witnesses import HEAD, Heard, Witnesses, joined, settle
 from vitruvian.images import Letterbox
 from vitruvian.taxonomy import FACIAL_PARTS, WHOLE_FACE
 from vitruvian.zoo import ModelError, ModelFile
+from vitruvian.zoo.cards import Fusion
 
 _SOMETHING = 0.03
 """Score that some facial part must reach somewhere for the maps to count as other than empty."""
@@ -78,6 +79,7 @@ class SecondLook:
         self._parts = [i for i, name in enumerate(first.names) if name in FACIAL_PARTS.names]
         self._read: MapReader = MapFree(first) if second is None else reader_of(first, second, threads)
         self._witnesses = Witnesses(first)
+        self._nms_iou = card.nms_iou
         self.fusion = None if second is None else second.card.fusion
         reads = None if second is None else second.card.reads
         self.methods: tuple[MapMethod, ...] = ("hirescam",) if reads is None else ("hirescam", reads.method)
@@ -109,9 +111,9 @@ class SecondLook:
         if self.fusion is None:
             boxes, values = self._read(output, letterbox, least)
             fresh = ~found_again(boxes, known)
-            boxes, values, rows = boxes[fresh], values[fresh], np.zeros((fresh.sum(), 4))
+            boxes, values, rows = boxes[fresh], values[fresh], np.zeros((fresh.sum(), 5))
         else:
-            boxes, _, rows = self.propose(output, letterbox, known)
+            boxes, rows = fresh_faces(self.propose(output, letterbox, known), self.fusion, known, self._nms_iou)
             values = joined(self.fusion, rows)
             order = np.argsort(-values, kind="stable")
             order = order[values[order] >= least]
@@ -122,21 +124,11 @@ class SecondLook:
         evidence = (self._evidence(b, scores, centres, float(h)) for b, h in zip(boxes, rows[:, 3], strict=True))
         return Recovered(boxes, values, tuple(evidence))
 
-    def propose(
-        self, output: OutputWithMaps, letterbox: Letterbox, known: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:
-        """Faces that the reader sees, none of which is ``known``, and what the witnesses say of them.
-
-        Returns:
-            ``(N, 4)`` boxes that all witnesses agree on, ``(N,)`` the reader's own scores, and ``(N, 4)`` what they say
-            (:class:`vitruvian.finders.witnesses.Heard`).
-        """
+    def propose(self, output: OutputWithMaps, letterbox: Letterbox, known: NDArray[np.float32]) -> Heard:
+        """Faces that the reader sees, none of which is ``known``, and what all witnesses say of them."""
         boxes, values = self._read(output, letterbox, PROPOSED)
         fresh = ~found_again(boxes, known)
-        boxes, values = boxes[fresh], values[fresh]
-        heard = self._witnesses.hear(output, letterbox, boxes, values)
-        fresh = ~found_again(heard.boxes, known)
-        return heard.boxes[fresh], values[heard.place[fresh]], heard.rows[fresh]
+        return self._witnesses.hear(output, letterbox, boxes[fresh], values[fresh])
 
     def _evidence(
         self, box: NDArray[np.float32], scores: NDArray[np.float32], centres: NDArray[np.float32], head: float
@@ -148,6 +140,20 @@ class SecondLook:
         if head:
             fired[HEAD] = round(head, 4)
         return dict(sorted(fired.items(), key=lambda item: -item[1]))
+
+
+def fresh_faces(
+    heard: Heard, fusion: Fusion, known: NDArray[np.float32], nms_iou: float
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Where the proposed faces are, and what speaks for each; without those that became one, or one that is known.
+
+    Returns:
+        Boxes and rows as of :func:`vitruvian.finders.witnesses.settle`.
+    """
+    boxes, rows = settle(heard, fusion.place)
+    kept = suppress(boxes, heard.scores[:, 0], np.zeros(len(heard), dtype=np.int64), nms_iou)
+    kept = kept[~found_again(boxes[kept], known)]
+    return boxes[kept], rows[kept]
 
 
 def known_faces(found: Detections) -> NDArray[np.float32]:

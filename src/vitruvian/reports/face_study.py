@@ -29,6 +29,7 @@ from vitruvian.taxonomy import WHOLE_FACE
 
 LEVELS = ("none", "easy", "medium", "hard")
 WANTED = 0.9
+BOTH_HALVES = "all levels, both halves"
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +112,9 @@ class RecoveryStudy(Result):
     """What second looks recover, and what the same precision brings without them.
 
     Attributes:
-        recovered: On the half of the photographs that no threshold was fitted on.
-        thresholds: Of each look, from the other half.
+        recovered: On the half of the photographs that no threshold was fitted on; looks that came with one are counted
+            on both halves besides.
+        thresholds: Of each look, its own or from the other half.
         equal: All ways at equal precision, over the covered faces of all levels.
     """
 
@@ -134,7 +136,7 @@ def recovery_study(
 
     Args:
         sets: Detections.
-        shipped: Thresholds of looks that have one, from the even half alone; the others' are fitted there.
+        shipped: Thresholds of looks that have one, from other photographs; the others' are fitted on the even half.
         alone: Detectors among ``sets.others`` that are compared at equal precision too.
         resamples: Bootstrap draws of photographs.
     """
@@ -143,12 +145,14 @@ def recovery_study(
     thresholds = {**fitted, **(shipped or {})}
     other_half = {n: p.side(odd=True) for n, p in passes.items() if p.truth.pictures}
     levels = _levels(sets)
-    together = _together(other_half, levels)
-    recovered = evaluate_recovered({**other_half, "all levels": together}, WHOLE_FACE, thresholds, resamples)
+    everything = _together(passes, levels)
+    counted = {**other_half, "all levels": _together(other_half, levels)}
+    if shipped:
+        counted[BOTH_HALVES] = replace(everything, second={look: everything.second[look] for look in shipped})
+    recovered = evaluate_recovered(counted, WHOLE_FACE, thresholds, resamples)
     ways: dict[str, Predictions] = {}
     truth, lower = pool([(sets.truth[n], sets.first[n]) for n in levels])
     ways["first pass, lower threshold"] = lower
-    everything = _together(passes, levels)
     for look, found in everything.second.items():
         ways[f"first pass, then {look}"] = one_ranking(everything.first, found)
     ways["first pass at its threshold"] = everything.first

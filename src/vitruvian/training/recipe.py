@@ -59,11 +59,14 @@ class DataRecipe(_Section):
     Attributes:
         train: Sources by name.
         val: Sources that the run is measured on; a label is judged only where it is exhaustive.
+        fit: Training pictures on which a second look's witnesses are joined and its threshold is chosen, faces covered
+            anew; without any, one half of ``val`` serves for that.
         cache_side: Pictures are kept decoded with their long side at most this.
     """
 
     train: dict[str, SourceRecipe]
     val: dict[str, SourceRecipe] = {}
+    fit: dict[str, SourceRecipe] = {}
     cache_side: int = Field(448, ge=32)
 
 

@@ -86,21 +86,27 @@ class MapsInput(_Section):
 
 
 class Fusion(_Section):
-    """How a second look joins its witnesses: a logistic regression on what each says of a face.
+    """How a second look joins its witnesses: a logistic regression on what each says of a face, and a linear one of
+    where it is.
 
     Attributes:
         reader: Weight of the logit of the map reader's score.
         first_pass: Weight of the logit of the first pass's best score for nearly the same box, 0.01 at least.
         parts: Weight of the score with which facial parts agree on the box (``vitruvian.finders.face_geometry``).
         head: Weight of the agreement of a head that is found around it (``vitruvian.finders.witnesses``).
+        agreement: Weight of the IoU of the face's box with the mean of what the witnesses say.
         bias: Added to their sum.
+        place: Rows of 4: what each term of ``vitruvian.finders.witnesses.Heard.terms`` adds to the edges of that mean,
+            ``xyxy`` in units of its size (the root of its area). None: the mean is the face's box.
     """
 
     reader: float
     first_pass: float
     parts: float
     head: float = 0.0
+    agreement: float = 0.0
     bias: float
+    place: list[tuple[float, float, float, float]] = []
 
 
 class TrainingSet(_Section):

@@ -1,0 +1,193 @@
+"""How the witnesses of a second look are joined: where they place a face, how sure it is, and from what score on.
+
+All of it is fitted on covered faces that the first pass missed; :mod:`vitruvian.finders.witnesses` says what is joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitruvian.data.dataset import Dataset
+from vitruvian.finders.detections import box_iou
+from vitruvian.finders.detector import Detector
+from vitruvian.finders.predict import predict_witnesses
+from vitruvian.finders.recovery import SecondLook, fresh_faces
+from vitruvian.finders.witnesses import PLACE_TERMS, TELLING, Heard, box_size, joined
+from vitruvian.metrics import Predictions, pool
+from vitruvian.metrics.recovered_faces import joined_curves, odd_photographs
+from vitruvian.metrics.second_look import SecondLookCurve, second_look_curve
+from vitruvian.taxonomy import WHOLE_FACE
+from vitruvian.training.augment import mirror_indices
+from vitruvian.zoo.cards import Fusion
+
+_LEAST_EXAMPLES = 10
+"""Right and wrong proposals, each, below which the weights would be chance."""
+_LEAST_FOR_PLACE = 3 * PLACE_TERMS
+"""Proposals at missed faces below which the place is that of the mean."""
+_SAME_FACE = 0.2
+"""IoU of a missed face with the mean of what is said from which it teaches where the face is."""
+_RIDGE, _SHRUNK = 3.0, 0.5
+"""Of the regression of the place: its penalty, and the share of the learnt move that is made; a full one overshoots
+where witnesses agree. Both were chosen by cross-validation on covered training photographs."""
+_BOX_IOU = 0.5
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """One set of pictures: the first pass's sure faces, and what witnesses say of each that the reader proposes.
+
+    Attributes:
+        name: Of the set.
+        truth: Its pictures.
+        first: Sure faces of the first pass.
+        image_ids: ``(N,)`` picture of each proposal.
+        heard: Of the N proposals, in pixels of the pictures.
+        nms_iou: From which two faces of one picture are one.
+    """
+
+    name: str
+    truth: Dataset
+    first: Predictions
+    image_ids: NDArray[np.int64]
+    heard: Heard
+    nms_iou: float
+
+    @property
+    def certain(self) -> bool:
+        """A wrong face is surely wrong: others are ignored in crops, and where nobody shows a face there is none. In
+        other whole pictures tiny faces of a crowd may be unlabelled, and precision is a lower bound."""
+        pictures = self.truth.pictures
+        faces = (a for p in pictures for a in p.annotations if a.label == WHOLE_FACE)
+        return all("crop" in p.attributes for p in pictures) or not any(faces)
+
+    def half(self, odd: bool) -> Proposed:
+        """The photographs on one side."""
+        keep = odd_photographs(self.truth) == odd
+        pictures = tuple(p for p, kept in zip(self.truth.pictures, keep, strict=True) if kept)
+        first = self.first[keep[self.first.picture_index(self.truth)]]
+        mine = np.isin(self.image_ids, [p.id for p in pictures])
+        truth = replace(self.truth, pictures=pictures)
+        return replace(self, truth=truth, first=first, image_ids=self.image_ids[mine], heard=self.heard[mine])
+
+    def faces(self, fusion: Fusion) -> tuple[Predictions, NDArray[np.float64]]:
+        """The second look's faces with its scores, and what speaks for each (``settle``)."""
+        ids = [np.zeros(0, dtype=np.int64)]
+        boxes, rows = [np.zeros((0, 4), dtype=np.float32)], [np.zeros((0, 5))]
+        for picture in np.unique(self.image_ids):
+            heard = self.heard[self.image_ids == picture]
+            known = self.first.boxes[self.first.image_ids == picture].astype(np.float32)
+            places, said = fresh_faces(heard, fusion, known, self.nms_iou)
+            ids.append(np.full(len(places), picture))
+            boxes.append(places)
+            rows.append(said)
+        spoken = np.concatenate(rows)
+        labels = np.zeros(len(spoken), dtype=np.int64)
+        scores = joined(fusion, spoken)
+        return Predictions(np.concatenate(ids), np.concatenate(boxes), scores, labels, (WHOLE_FACE,)), spoken
+
+    def curve(self, fusion: Fusion | None) -> SecondLookCurve:
+        """Right and wrong faces, ranked by all witnesses or by the reader alone."""
+        if fusion is not None:
+            return second_look_curve(self.truth, self.first, self.faces(fusion)[0], WHOLE_FACE)
+        labels = np.zeros(len(self.heard), dtype=np.int64)
+        reader = Predictions(self.image_ids, self.heard.boxes[:, 0], self.heard.scores[:, 0], labels, (WHOLE_FACE,))
+        return second_look_curve(self.truth, self.first, reader, WHOLE_FACE)
+
+    def missed(self) -> list[tuple[int, NDArray[np.float32]]]:
+        """Picture and ``(M, 4)`` boxes of the faces that the first pass missed, where there are any."""
+        missed = []
+        for picture in self.truth.pictures:
+            faces = [a.box for a in picture.annotations if a.label == WHOLE_FACE and not a.ignore]
+            boxes = np.asarray(faces, dtype=np.float32).reshape(-1, 4)
+            sure = self.first.boxes[self.first.image_ids == picture.id].astype(np.float32)
+            boxes = boxes[~(box_iou(boxes[:, None], sure) >= _BOX_IOU).any(axis=1)]
+            if len(boxes):
+                missed.append((picture.id, boxes))
+        return missed
+
+
+def propose(name: str, detector: Detector, second: SecondLook, datasets: Sequence[Dataset]) -> Proposed:
+    """Both passes over data sets of one kind, as one set."""
+    found = [predict_witnesses(detector, second, dataset) for dataset in datasets]
+    truth, first = pool([(dataset, f[0]) for dataset, f in zip(datasets, found, strict=True)])
+    # The rows of a pool are in the order of its parts; so the proposals' pictures are found through one of their boxes.
+    reader = [Predictions(f[1], f[2].boxes[:, 0], f[2].scores[:, 0], np.zeros(len(f[1]), dtype=np.int64), (WHOLE_FACE,))
+              for f in found]  # fmt: skip
+    ids = pool(list(zip(datasets, reader, strict=True)))[1].image_ids
+    return Proposed(name, truth, first, ids, Heard.joined([f[2] for f in found]), detector.card.nms_iou)
+
+
+def fit_fusion(sets: Sequence[Proposed]) -> Fusion | None:
+    """Where a face is, then the logistic regression of being right on what speaks for it; None without examples."""
+    from sklearn.linear_model import LogisticRegression
+
+    start = Fusion(reader=1.0, first_pass=0.0, parts=0.0, head=0.0, agreement=0.0, bias=0.0, place=_fit_place(sets))
+    rows, right = [], []
+    for proposed in sets:
+        curve = proposed.curve(start)
+        rows.append(proposed.faces(start)[1][curve.row])
+        right.append(curve.right)
+    x, y = np.concatenate(rows), np.concatenate(right)
+    if min(int(y.sum()), int((~y).sum())) < _LEAST_EXAMPLES:
+        return None
+    fit = LogisticRegression(C=10.0, max_iter=1000).fit(x, y)
+    reader, first_pass, parts, head, agreement = (round(float(v), 4) for v in fit.coef_[0])
+    return Fusion(reader=reader, first_pass=first_pass, parts=parts, head=head, agreement=agreement,
+                  bias=round(float(fit.intercept_[0]), 4), place=start.place)  # fmt: skip
+
+
+def threshold_for(precision: float, sets: Sequence[Proposed], fusion: Fusion | None) -> float | None:
+    """The lowest score at which the faces recovered in the certain ones of some sets, or in all, are that precise."""
+    certain = [p.curve(fusion) for p in sets if p.certain] or [p.curve(fusion) for p in sets]
+    return joined_curves(certain).threshold_for(precision)
+
+
+def cross_fitted_threshold(precision: float, sets: Sequence[Proposed]) -> float | None:
+    """The same, every face scored by a fit on the other half of the photographs: of its own a fit thinks too well."""
+    curves = []
+    for odd in (False, True):
+        fusion = fit_fusion([proposed.half(not odd) for proposed in sets])
+        if fusion is None:
+            return None
+        curves += [p.half(odd).curve(fusion) for p in sets if p.certain]
+    return joined_curves(curves).threshold_for(precision) if curves else None
+
+
+def _fit_place(sets: Sequence[Proposed]) -> list[tuple[float, float, float, float]]:
+    """The ridge regression of a missed face's edges on what witnesses say of it; none with too few examples."""
+    terms, moves = [np.zeros((0, PLACE_TERMS))], [np.zeros((0, 4))]
+    for proposed in sets:
+        for picture, faces in proposed.missed():
+            heard = proposed.heard[proposed.image_ids == picture]
+            means = heard.means
+            iou = box_iou(means[:, None], faces)
+            near = np.flatnonzero(iou.max(axis=1, initial=0.0) > _SAME_FACE)
+            face = faces[iou[near].argmax(axis=1)]
+            terms.append(heard[near].terms)
+            moves.append((face - means[near]) / box_size(means[near])[:, None])
+    x, y = np.concatenate(terms), np.concatenate(moves)
+    if len(x) < _LEAST_FOR_PLACE:
+        return []
+    x, y = np.concatenate((x, mirrored_terms(x))), np.concatenate((y, mirrored_edges(y)))
+    penalty = np.diag([*[_RIDGE] * (PLACE_TERMS - 1), 0.0])  # the constant is free
+    weights = _SHRUNK * np.linalg.solve(x.T @ x + penalty, x.T @ y)
+    return [tuple(round(float(v), 4) for v in row) for row in weights]  # type: ignore[misc]
+
+
+def mirrored_edges(moves: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``(..., 4)`` shifts of ``xyxy`` edges in the mirrored picture."""
+    result: NDArray[np.float64] = moves[..., [2, 1, 0, 3]] * np.array([-1.0, 1.0, -1.0, 1.0])
+    return result
+
+
+def mirrored_terms(terms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``(N, PLACE_TERMS)`` of the mirrored pictures."""
+    edges, scores, telling, constant = np.split(terms, np.cumsum((16, 4, 5 * len(TELLING))), axis=1)
+    parts = telling.reshape(-1, len(TELLING), 5)[:, mirror_indices(TELLING)]
+    turned = np.concatenate((parts[..., :1], mirrored_edges(parts[..., 1:])), axis=2).reshape(-1, 5 * len(TELLING))
+    turned_edges = mirrored_edges(edges.reshape(-1, 4, 4)).reshape(-1, 16)
+    return np.concatenate((turned_edges, scores, turned, constant), axis=1)
