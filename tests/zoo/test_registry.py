@@ -45,8 +45,10 @@ def test_cards_round_trip(copied: Path) -> None:
     changed = card.with_thresholds({"Human nose": 0.123456})
     assert changed.thresholds["Human nose"] == 0.1235
     assert changed.thresholds["Human eye"] == card.thresholds["Human eye"]
+    changed = changed.model_copy(update={"summary": "finds [ 1, 2 ] and [\n  3\n]"})
     save_card(changed, copied.with_suffix(".json"))
     assert load_card(copied.with_suffix(".json")) == changed
+    assert '"mean": [0.485, 0.456, 0.406]' in copied.with_suffix(".json").read_text()  # a row of numbers is one line
 
 
 def test_thresholds_that_do_not_fit_are_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from vitruvian.zoo.errors import ModelError
 
 CARD_SCHEMA: Literal["vitruvian.card/1"] = "vitruvian.card/1"
+
+_NUMBERS = re.compile(r"\[\n\s*([-+.\de,\s]+?)\n\s*\]")
+"""A list of numbers over several lines; a JSON string has no line breaks, so none is touched."""
 
 
 class _Section(BaseModel):
@@ -249,7 +253,9 @@ def save_card(card: Card, path: str | os.PathLike[str]) -> None:
     """Write a card; the file appears whole or not at all."""
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(card.model_dump_json(indent=2, by_alias=True) + "\n", encoding="utf-8")
+    text = card.model_dump_json(indent=2, by_alias=True)
+    text = _NUMBERS.sub(lambda found: "[" + " ".join(found[1].split()) + "]", text)  # a row of numbers is one line
+    partial.write_text(text + "\n", encoding="utf-8")
     os.replace(partial, path)
 
 
