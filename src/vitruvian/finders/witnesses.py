@@ -144,7 +144,7 @@ class Witnesses:
         self._face = first.names.index(WHOLE_FACE)
         self._head = first.names.index(HEAD) if HEAD in first.names else None
         self._agreement = MapFree(first)
-        self._telling = [(n, first.names.index(label)) for n, label in enumerate(TELLING) if label in first.names]
+        self._place = np.array([TELLING.index(label) if label in TELLING else -1 for label in first.names])
         self._nms_iou = first.card.nms_iou
 
     def hear(
@@ -182,17 +182,20 @@ class Witnesses:
         self, output: OutputWithMaps, boxes: NDArray[np.float32], telling: NDArray[np.float32]
     ) -> None:
         """Fill in, for each box and telling label, the surest whose middle is near."""
-        middle, reach = (boxes[:, :2] + boxes[:, 2:]) / 2, _REACH * (boxes[:, 2:] - boxes[:, :2])
-        for place, label in self._telling:
-            rows = np.flatnonzero(output.scores[0][:, label] >= _LEAST_PART)
-            if not len(rows):
-                continue
-            scores, parts = output.scores[0][rows, label], output.boxes[0][rows, label]
-            middles = (parts[:, :2] + parts[:, 2:]) / 2
-            near = (np.abs(middles - middle[:, None]) <= reach[:, None]).all(axis=2)
-            best = np.where(near, scores, 0.0).argmax(axis=1)
-            some = near.any(axis=1)
-            telling[some, place, :4], telling[some, place, 4] = parts[best[some]], scores[best[some]]
+        rows, labels = np.nonzero(output.scores[0] >= _LEAST_PART)
+        told = self._place[labels] >= 0
+        rows, labels = rows[told], labels[told]
+        scores = output.scores[0][rows, labels]
+        order = np.argsort(scores, kind="stable")
+        parts = output.boxes[0][rows[order], labels[order]]
+        words, places = np.column_stack((parts, scores[order])), self._place[labels[order]]
+        near = np.ones((len(boxes), len(parts)), dtype=bool)
+        for axis in (0, 1):
+            middle, size = (boxes[:, axis] + boxes[:, axis + 2]) / 2, boxes[:, axis + 2] - boxes[:, axis]
+            away = np.abs((parts[:, axis] + parts[:, axis + 2]) / 2 - middle[:, None])
+            near &= away <= _REACH * size[:, None]
+        face, part = np.nonzero(near)  # of each face and label the surest comes last, and stays
+        telling[face, places[part]] = words[part]
 
     def _found(
         self, output: OutputWithMaps, label: int, least: float, near: NDArray[np.float32] | None = None
