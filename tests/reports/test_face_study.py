@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from vitruvian.data.dataset import Annotation, Dataset, Picture
@@ -70,6 +71,10 @@ def test_a_look_with_a_threshold_of_its_own_stands_at_it() -> None:
     assert study.recovered.rows[-1].missed == 40  # none of them chose its threshold
     assert study.recovered.rows[-2].missed < 40
     assert all(row.set_name != BOTH_HALVES for row in recovery_study(sets(), resamples=20).recovered.rows)
+    given = sets()
+    both = replace(given, second={**given.second, "fitted here": given.second["look"]})
+    rows = recovery_study(both, {"look": 0.85}, resamples=20).recovered.rows
+    assert [row.name for row in rows if row.set_name == BOTH_HALVES] == ["look"]
 
 
 def test_the_detector_table_has_a_row_for_each_set_and_detector() -> None:

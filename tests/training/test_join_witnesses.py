@@ -22,6 +22,8 @@ from vitruvian.training.join_witnesses import (
     mirrored_terms,
     threshold_for,
 )
+from vitruvian.training.publish_second_look import _measured
+from vitruvian.zoo import find_model, find_second_look
 
 SIDE = 200.0
 
@@ -63,6 +65,10 @@ def test_a_side_that_is_not_seen_is_put_back_on(monkeypatch: pytest.MonkeyPatch)
     assert np.abs(moved - truth).max() < 8
     assert np.abs(right.means - truth).max() > 25
     assert fresh.curve(fusion).right.sum() == 20
+    monkeypatch.setattr(join, "_SHRUNK", 0.5)
+    less = fit_fusion([pictures(300)])
+    assert less is not None
+    np.testing.assert_allclose(np.array(less.place), np.array(fusion.place) / 2, atol=1e-4)
     assert fresh.curve(None).right.sum() < 20  # the reader's own boxes are half of the face, IoU 0.5 more or less
 
 
@@ -150,3 +156,29 @@ def test_the_threshold_is_of_the_certain_sets() -> None:
     assert threshold_for(0.9, [wrong], fusion) is None
     assert cross_fitted_threshold(0.9, [pictures(12)]) is None
     assert odd_photographs(crops.truth).any()
+
+
+def test_what_is_fitted_on_training_pictures_is_reported_on_all_others() -> None:
+    shipped = find_second_look(find_model().card)
+    assert shipped is not None
+    blank = shipped.card.model_copy(update={"fusion": None, "measured": None, "thresholds": {WHOLE_FACE: 0.5}})
+    fitted, fresh = pictures(600), pictures(100, seed=1)
+    card = _measured(blank, [fitted], [fresh])
+    assert card.measured is not None
+    assert card.fusion is not None
+    assert card.measured.headline["crops: missed"] == 100
+    assert card.thresholds[WHOLE_FACE] == round(cross_fitted_threshold(0.9, [fitted]) or 0, 4)
+    assert "training photographs" in card.thresholds_from
+    assert "600 missed faces" in card.thresholds_from
+    assert card.measured.headline["crops: recovered"] == fresh.curve(card.fusion).at(card.thresholds[WHOLE_FACE])[0]
+
+    halves = _measured(blank, [], [fitted])
+    assert halves.measured is not None
+    odd = int(odd_photographs(fitted.truth).sum())
+    assert halves.measured.headline["crops: missed"] == odd
+    assert f"({600 - odd} missed faces)" in halves.thresholds_from
+    assert "other half" in halves.measured.data
+
+    few = _measured(blank, [pictures(6)], [fresh])
+    assert few.thresholds == {WHOLE_FACE: 1.0}
+    assert few.measured is None
