@@ -10,7 +10,7 @@ from vitruvian.finders.detector import Detector, OutputWithMaps
 from vitruvian.finders.recovery import Recovered, SecondLook, found_again
 from vitruvian.finders.witnesses import HEAD, Heard, joined
 from vitruvian.images import Letterbox, read_picture, sample_picture
-from vitruvian.zoo import ModelError, find_model, find_second_look
+from vitruvian.zoo import ModelError, ModelFile, find_model, find_second_look
 from vitruvian.zoo.cards import Fusion
 
 KNOWN = np.array([[100, 100, 200, 200]], dtype=np.float32)
@@ -73,6 +73,17 @@ def test_a_head_that_speaks_for_a_face_is_named_as_evidence() -> None:
 
 def test_a_face_that_its_witnesses_move_onto_a_sure_one_is_dropped() -> None:
     assert len(look_again((150, 150, 250, 250), 0.7, KNOWN)) == 0
+
+
+def test_a_card_with_witnesses_of_another_version_is_refused() -> None:
+    first = find_model()
+    second = find_second_look(first.card)
+    assert second is not None
+    assert second.card.fusion is not None
+    fusion = second.card.fusion.model_copy(update={"place": second.card.fusion.place[:-1]})
+    other = ModelFile(second.path, second.card.model_copy(update={"fusion": fusion}))
+    with pytest.raises(ModelError, match=r"'second_look' is of another version: fusion.place has 90 rows, not 91"):
+        SecondLook(Detector(first), other)
 
 
 def hidden_face() -> np.ndarray:

@@ -138,7 +138,7 @@ def test_what_was_heard_can_be_told_in_another_pictures_pixels() -> None:
     twice = heard.moved(lambda boxes: 2 * boxes + 7)
     np.testing.assert_allclose(twice.terms, heard.terms, atol=1e-5)  # they know neither scale nor place
     np.testing.assert_allclose(twice.means, 2 * heard.means + 7, rtol=1e-6)
-    both = Heard.joined([heard, twice])
+    both = Heard.together([heard, twice])
     assert len(both) == 2
     np.testing.assert_array_equal(both[np.array([1])].means, twice.means)
-    assert len(Heard.joined([])) == 0
+    assert len(Heard.together([])) == 0

@@ -50,7 +50,7 @@ def pictures(count: int, seed: int = 0) -> Proposed:
         heard += [true, false]
         ids += [number, number]
     truth = Dataset((WHOLE_FACE,), tuple(rows), Path())
-    return Proposed("crops", truth, Predictions.empty((WHOLE_FACE,)), np.asarray(ids), Heard.joined(heard), 0.5)
+    return Proposed("crops", truth, Predictions.empty((WHOLE_FACE,)), np.asarray(ids), Heard.together(heard), 0.5)
 
 
 def test_a_side_that_is_not_seen_is_put_back_on(monkeypatch: pytest.MonkeyPatch) -> None:

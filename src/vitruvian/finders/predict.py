@@ -129,7 +129,7 @@ def predict_witnesses(
         sure.append((picture.id, found.boxes, found.scores))
         ids.append(np.full(len(heard), picture.id))
         proposed.append(heard.moved(letterbox.boxes_to_original))
-    return _faces(sure), np.concatenate(ids), Heard.joined(proposed)
+    return _faces(sure), np.concatenate(ids), Heard.together(proposed)
 
 
 def not_found_by(first: Predictions, second: Predictions) -> Predictions:

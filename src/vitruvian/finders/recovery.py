@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from vitruvian.finders.detections import Detections, box_area, box_overlap, suppress
 from vitruvian.finders.detector import Detector, MapMethod, OutputWithMaps
 from vitruvian.finders.map_readers import MapFree, MapReader, reader_of
-from vitruvian.finders.witnesses import HEAD, Heard, Witnesses, joined, settle
+from vitruvian.finders.witnesses import HEAD, PLACE_TERMS, Heard, Witnesses, joined, settle
 from vitruvian.images import Letterbox
 from vitruvian.taxonomy import FACIAL_PARTS, WHOLE_FACE
 from vitruvian.zoo import ModelError, ModelFile
@@ -66,7 +66,8 @@ class SecondLook:
         methods: Maps that the detector must be asked for.
 
     Raises:
-        ModelError: when the detector gives no maps or knows no whole face, or the second model reads other maps.
+        ModelError: when the detector gives no maps or knows no whole face, the second model reads other maps, or its
+            card joins witnesses that this version does not hear.
     """
 
     def __init__(self, first: Detector, second: ModelFile | None, threads: int = 0) -> None:
@@ -80,7 +81,12 @@ class SecondLook:
         self._read: MapReader = MapFree(first) if second is None else reader_of(first, second, threads)
         self._witnesses = Witnesses(first)
         self._nms_iou = card.nms_iou
-        self.fusion = None if second is None else second.card.fusion
+        self.fusion = None
+        if second is not None and second.card.fusion is not None:
+            self.fusion = second.card.fusion
+            if len(self.fusion.place) not in (0, PLACE_TERMS):
+                found = f"fusion.place has {len(self.fusion.place)} rows, not {PLACE_TERMS}"
+                raise ModelError(f"the card of second look {second.card.name!r} is of another version: {found}")
         reads = None if second is None else second.card.reads
         self.methods: tuple[MapMethod, ...] = ("hirescam",) if reads is None else ("hirescam", reads.method)
         self.threshold = _MAP_FREE_THRESHOLD if second is None else second.card.thresholds[WHOLE_FACE]

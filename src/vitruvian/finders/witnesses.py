@@ -72,7 +72,7 @@ class Heard:
         return cls(boxes, scores, telling)
 
     @classmethod
-    def joined(cls, parts: Sequence[Heard]) -> Heard:
+    def together(cls, parts: Sequence[Heard]) -> Heard:
         """What was heard in several pictures, one after another."""
         parts = (cls.silence(0), *parts)
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in cls.__slots__))

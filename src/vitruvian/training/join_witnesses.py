@@ -34,6 +34,7 @@ _RIDGE, _SHRUNK = 3.0, 0.5
 """Of the regression of the place: its penalty, and the share of the learnt move that is made; a full one overshoots
 where witnesses agree. Both were chosen by cross-validation on covered training photographs."""
 _BOX_IOU = 0.5
+"""From which a face is found."""
 
 
 @dataclass(frozen=True)
@@ -118,14 +119,14 @@ def propose(name: str, detector: Detector, second: SecondLook, datasets: Sequenc
     reader = [Predictions(f[1], f[2].boxes[:, 0], f[2].scores[:, 0], np.zeros(len(f[1]), dtype=np.int64), (WHOLE_FACE,))
               for f in found]  # fmt: skip
     ids = pool(list(zip(datasets, reader, strict=True)))[1].image_ids
-    return Proposed(name, truth, first, ids, Heard.joined([f[2] for f in found]), detector.card.nms_iou)
+    return Proposed(name, truth, first, ids, Heard.together([f[2] for f in found]), detector.card.nms_iou)
 
 
 def fit_fusion(sets: Sequence[Proposed]) -> Fusion | None:
     """Where a face is, then the logistic regression of being right on what speaks for it; None without examples."""
     from sklearn.linear_model import LogisticRegression
 
-    start = Fusion(reader=1.0, first_pass=0.0, parts=0.0, head=0.0, agreement=0.0, bias=0.0, place=_fit_place(sets))
+    start = Fusion(reader=1.0, first_pass=0.0, parts=0.0, bias=0.0, place=_fit_place(sets))
     rows, right = [], []
     for proposed in sets:
         curve = proposed.curve(start)

@@ -256,6 +256,8 @@ class Recipe(_Section):
     def _occluders_fit(self) -> Recipe:
         if self.model.in_channels != 3 and self.augment.occlude and self.augment.occluders == "realistic":
             raise ValueError("augment.occluders: realistic ones are drawn on pictures of 3 channels; set occlude to 0")
+        if self.data.fit and self.model.maps is None:
+            raise ValueError("data.fit: only what reads another model's maps (model.maps) has witnesses to fit")
         if self.model.in_channels != 3 and self.augment.turn:
             raise ValueError("augment.turn: only pictures of 3 channels are turned; set it to 0")
         return self
