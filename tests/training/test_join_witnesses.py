@@ -179,6 +179,10 @@ def test_what_is_fitted_on_training_pictures_is_reported_on_all_others() -> None
     assert f"({600 - odd} missed faces)" in halves.thresholds_from
     assert "other half" in halves.measured.data
 
+    unmeasured = _measured(blank, [fitted], [])
+    assert (unmeasured.fusion, unmeasured.thresholds) == (card.fusion, card.thresholds)
+    assert unmeasured.measured is None
+
     few = _measured(blank, [pictures(6)], [fresh])
     assert few.thresholds == {WHOLE_FACE: 1.0}
     assert few.measured is None

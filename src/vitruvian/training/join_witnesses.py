@@ -93,10 +93,12 @@ class Proposed:
     def curve(self, fusion: Fusion | None) -> SecondLookCurve:
         """Right and wrong faces, ranked by all witnesses or by the reader alone."""
         if fusion is not None:
-            return second_look_curve(self.truth, self.first, self.faces(fusion)[0], WHOLE_FACE)
-        labels = np.zeros(len(self.heard), dtype=np.int64)
-        reader = Predictions(self.image_ids, self.heard.boxes[:, 0], self.heard.scores[:, 0], labels, (WHOLE_FACE,))
-        return second_look_curve(self.truth, self.first, reader, WHOLE_FACE)
+            return self.judged(self.faces(fusion)[0])
+        return self.judged(_of_reader(self.image_ids, self.heard))
+
+    def judged(self, found: Predictions) -> SecondLookCurve:
+        """Right and wrong faces among those of the second look."""
+        return second_look_curve(self.truth, self.first, found, WHOLE_FACE)
 
     def missed(self) -> list[tuple[int, NDArray[np.float32]]]:
         """Picture and ``(M, 4)`` boxes of the faces that the first pass missed, where there are any."""
@@ -115,11 +117,15 @@ def propose(name: str, detector: Detector, second: SecondLook, datasets: Sequenc
     """Both passes over data sets of one kind, as one set."""
     found = [predict_witnesses(detector, second, dataset) for dataset in datasets]
     truth, first = pool([(dataset, f[0]) for dataset, f in zip(datasets, found, strict=True)])
-    # The rows of a pool are in the order of its parts; so the proposals' pictures are found through one of their boxes.
-    reader = [Predictions(f[1], f[2].boxes[:, 0], f[2].scores[:, 0], np.zeros(len(f[1]), dtype=np.int64), (WHOLE_FACE,))
-              for f in found]  # fmt: skip
-    ids = pool(list(zip(datasets, reader, strict=True)))[1].image_ids
+    # Pooled pictures are numbered anew, and rows stay in order: the reader's faces tell the pictures of all proposals.
+    ids = pool([(dataset, _of_reader(*f[1:])) for dataset, f in zip(datasets, found, strict=True)])[1].image_ids
     return Proposed(name, truth, first, ids, Heard.together([f[2] for f in found]), detector.card.nms_iou)
+
+
+def _of_reader(image_ids: NDArray[np.int64], heard: Heard) -> Predictions:
+    """The proposals as the reader alone has them."""
+    labels = np.zeros(len(heard), dtype=np.int64)
+    return Predictions(image_ids, heard.boxes[:, 0], heard.scores[:, 0], labels, (WHOLE_FACE,))
 
 
 def fit_fusion(sets: Sequence[Proposed]) -> Fusion | None:
@@ -129,8 +135,9 @@ def fit_fusion(sets: Sequence[Proposed]) -> Fusion | None:
     start = Fusion(reader=1.0, first_pass=0.0, parts=0.0, bias=0.0, place=_fit_place(sets))
     rows, right = [], []
     for proposed in sets:
-        curve = proposed.curve(start)
-        rows.append(proposed.faces(start)[1][curve.row])
+        faces, said = proposed.faces(start)
+        curve = proposed.judged(faces)
+        rows.append(said[curve.row])
         right.append(curve.right)
     x, y = np.concatenate(rows), np.concatenate(right)
     if min(int(y.sum()), int((~y).sum())) < _LEAST_EXAMPLES:

@@ -76,7 +76,7 @@ def publish_second_look(
 
     fitted = proposed(recipe.data.fit, scratch / "fit", FIT_SEEDS)
     measured = proposed(recipe.data.val, scratch, SEEDS)
-    if measured:
+    if fitted or measured:
         card = _measured(card, fitted, measured)
     save_card(card, path.with_suffix(".json"))
     return ModelFile(path, card)
@@ -189,4 +189,4 @@ def _measured(card: Card, fitted: Sequence[Proposed], measured: Sequence[Propose
         classes={},
         sources={},
     )
-    return card.model_copy(update={"fusion": fusion, "measured": figures})
+    return card.model_copy(update={"fusion": fusion, "measured": figures if reported else None})

@@ -253,7 +253,7 @@ class Recipe(_Section):
     card: CardRecipe = CardRecipe()
 
     @model_validator(mode="after")
-    def _occluders_fit(self) -> Recipe:
+    def _sections_fit_together(self) -> Recipe:
         if self.model.in_channels != 3 and self.augment.occlude and self.augment.occluders == "realistic":
             raise ValueError("augment.occluders: realistic ones are drawn on pictures of 3 channels; set occlude to 0")
         if self.data.fit and self.model.maps is None:

@@ -101,7 +101,7 @@ class Fusion(_Section):
         agreement: Weight of the IoU of the face's box with the mean of what the witnesses say.
         bias: Added to their sum.
         place: Rows of 4: what each term of ``vitruvian.finders.witnesses.Heard.terms`` adds to the edges of that mean,
-            ``xyxy`` in units of its size (the root of its area). None: the mean is the face's box.
+            ``xyxy`` in units of its size (the root of its area). Without any, the mean is the face's box.
     """
 
     reader: float
