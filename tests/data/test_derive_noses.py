@@ -25,6 +25,7 @@ def test_the_face_is_a_square_around_the_nose_with_the_size_of_the_head() -> Non
     [face] = faces(found)
     assert face.box == pytest.approx((39, 39, 101, 101))
     assert face.derived_from == "nose and head"
+    assert [a.approximate for a in found.pictures[0].annotations] == [False, False, True]
     assert found.labels == (HEAD, NOSE, "whole face")
     assert found.pictures[0].exhaustive == {HEAD, NOSE}
     assert len({a.id for a in found.pictures[0].annotations}) == 3

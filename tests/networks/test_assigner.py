@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 from torchvision.ops import box_iou
 
@@ -20,12 +21,13 @@ def dense(classes: int = 2, size: int = 64, batch: int = 1, seed: int = 0) -> De
 
 
 def targets(rows: list[tuple[int, int, tuple[float, float, float, float]]], background: bool = True,
-            classes: int = 2, batch: int = 1) -> Targets:  # fmt: skip
+            classes: int = 2, batch: int = 1, approximate: bool = False) -> Targets:  # fmt: skip
     return Targets(
         torch.tensor([r[0] for r in rows], dtype=torch.int64),
         torch.tensor([r[1] for r in rows], dtype=torch.int64),
         torch.tensor([r[2] for r in rows], dtype=torch.float32).reshape(-1, 4),
         torch.full((batch, classes, 8, 8), background),
+        torch.full((len(rows),), approximate),
     )
 
 
@@ -51,6 +53,19 @@ def test_chosen_locations_lie_inside_and_answer_for_the_right_class() -> None:
     iou = pairwise_rows_iou(output.boxes[:, :, 1], torch.tensor([[8.0, 8, 40, 40]]))[0]
     assert torch.isclose(found.quality[best], iou[found.location].max())
     assert (found.quality <= iou[found.location].max() + 1e-6).all()
+
+
+def test_an_approximate_box_asks_for_the_usual_score_and_not_for_a_close_fit() -> None:
+    output, box = dense(), (8.0, 8.0, 40.0, 40.0)
+    found = assign(output, targets([(0, 1, box)], approximate=True))
+    assert len(found.location) == 10
+    assert float(found.quality.max()) == pytest.approx(0.8)
+    iou = pairwise_rows_iou(output.boxes[:, :, 1], torch.tensor([box]))[0]
+    told = output.logits[0, :, 1].sigmoid() * iou
+    torch.testing.assert_close(found.quality, 0.8 * told[found.location] / told[found.location].max())
+    centers = output.centers
+    inside = ((centers > 8) & (centers < 40)).all(-1)
+    assert set(found.location.tolist()) == set(torch.where(inside, told, -1.0).topk(10).indices.tolist())
 
 
 def test_classes_do_not_compete_but_boxes_of_one_class_do() -> None:

@@ -26,7 +26,7 @@ def predictions(seed: int) -> DetectorOutput:
 
 def labels(background: torch.Tensor) -> Targets:
     none = torch.zeros(0, dtype=torch.int64)
-    return Targets(none, none, torch.zeros(0, 4), background)
+    return Targets(none, none, torch.zeros(0, 4), background, none.bool())
 
 
 @pytest.fixture

@@ -58,6 +58,21 @@ def test_a_shrunken_copy_is_labelled_the_same() -> None:
     np.testing.assert_allclose(sample.boxes[0], bright_box(sample), atol=1.5)
 
 
+def test_a_guessed_outline_stays_one_beside_drawn_boxes() -> None:
+    head = Annotation("Human head", (20, 10, 50, 40), 1)
+    guess = Annotation("right face", (22, 12, 48, 38), 2, derived_from="nose and head")
+    sliver = Annotation("left face", (0, 0, 1, 1), 3)
+    pixels = np.zeros((60, 80, 3), dtype=np.uint8)
+    picture = Picture(1, "a.png", 80, 60, (head, sliver, guess), frozenset())
+    sample = empty_sample(128, len(NAMES))
+    paste(sample, Labelled(pixels, picture), NAMES, (0, 0, 128, 128), 1.0, np.random.default_rng(0))
+    assert sample.labels.tolist() == [0, 1]
+    assert sample.approximate.tolist() == [False, True]
+    sample.keep(np.array([False, True]))
+    assert sample.approximate.tolist() == [True]
+    assert sample.boxes.shape == (1, 4)
+
+
 def test_a_box_cut_to_little_is_neither_asked_for_nor_punished() -> None:
     rng = np.random.default_rng(0)
     seen = set()
@@ -93,7 +108,13 @@ def test_mirroring_twice_changes_nothing_and_swaps_sides_once() -> None:
     paste(sample, labelled(), NAMES, (0, 0, 64, 64), 1.0, rng)
     sample.labels = np.array([1])
     sample.background[1, :, :4] = False
-    before = Sample(sample.image.copy(), sample.boxes.copy(), sample.labels.copy(), sample.background.copy())
+    before = Sample(
+        sample.image.copy(),
+        sample.boxes.copy(),
+        sample.labels.copy(),
+        sample.background.copy(),
+        sample.approximate.copy(),
+    )
     mirrored = mirror_indices(NAMES)
     mirror(sample, mirrored)
     assert sample.labels.tolist() == [2]
@@ -112,7 +133,7 @@ def round_sample(label: str, names: tuple[str, ...]) -> Sample:
     y, x = np.mgrid[:160, :160] + 0.5
     sample.image[((x - 56) / 28) ** 2 + ((y - 88) / 12) ** 2 <= 1] = 255
     sample.boxes = np.array([[28, 76, 84, 100]], dtype=np.float32)
-    sample.labels = np.array([names.index(label)])
+    sample.labels, sample.approximate = np.array([names.index(label)]), np.array([False])
     sample.background[1, 9:13, 5:9] = False
     return sample
 
@@ -128,7 +149,9 @@ def test_boxes_and_background_turn_with_the_picture() -> None:
         middle = (box[:2] + box[2:]) / 2
         np.testing.assert_allclose([columns.mean() * 8 + 4, rows.mean() * 8 + 4], middle, atol=8)
         assert sample.background[0].all()
-        quarters += sorted((box[2:] - box[:2]).round(3).tolist()) == [24, 56]
+        exact = sorted((box[2:] - box[:2]).round(3).tolist()) == [24, 56]
+        assert bool(sample.approximate[0]) is not exact
+        quarters += exact
     assert 10 < quarters < 30
 
 
@@ -156,7 +179,7 @@ def test_a_box_that_turns_out_of_the_canvas_is_neither_asked_for_nor_punished() 
     for seed in range(60):
         sample = empty_sample(160, len(NAMES))
         sample.boxes = np.array([[0, 0, 16, 16]], dtype=np.float32)  # a corner leaves the canvas on a free turn
-        sample.labels = np.array([0])
+        sample.labels, sample.approximate = np.array([0]), np.array([False])
         turn(sample, NAMES, np.random.default_rng(seed))
         assert (sample.boxes >= 0).all()
         assert (sample.boxes <= 160).all()
@@ -174,7 +197,7 @@ def test_occlusion_changes_pixels_and_drops_only_what_it_hides() -> None:
         sample = empty_sample(64, len(NAMES))
         paste(sample, labelled(), NAMES, (0, 0, 64, 64), 1.0, rng)
         sample.boxes = np.concatenate((sample.boxes, sample.boxes[:1] + np.array([8, 8, -8, -8], dtype=np.float32)))
-        sample.labels = np.array([0, 1])
+        sample.labels, sample.approximate = np.array([0, 1]), np.array([False, True])
         before = sample.image.copy()
         occlude(sample, rng)
         assert (before != sample.image).any()
@@ -190,6 +213,7 @@ def test_patches_are_laid_over_activation_maps_too(channels: int) -> None:
     for seed in range(12):  # all three kinds of patch
         sample = empty_sample(64, len(NAMES), channels)
         sample.boxes, sample.labels = np.array([[10, 10, 50, 50]], dtype=np.float32), np.array([0])
+        sample.approximate = np.array([False])
         occlude(sample, np.random.default_rng(seed))
         assert sample.image.shape == (64, 64, channels)
 
@@ -201,6 +225,7 @@ def faced(*boxes: tuple[str, tuple[float, float, float, float]]) -> Sample:
     sample.image = np.asarray(Image.fromarray(coarse).resize((96, 96), Image.Resampling.BICUBIC))
     sample.boxes = np.asarray([box for _, box in boxes], dtype=np.float32).reshape(-1, 4)
     sample.labels = np.asarray([NAMES.index(name) for name, _ in boxes], dtype=np.int64)
+    sample.approximate = np.zeros(len(boxes), dtype=bool)
     return sample
 
 

@@ -33,6 +33,10 @@ Box = tuple[float, float, float, float]
 """``(x1, y1, x2, y2)`` in pixels of the original picture."""
 
 
+_GUESSED = ("joints", "nose and head")
+"""What a box was computed from where its outline is a guess."""
+
+
 class DataError(ValueError):
     """A data set that cannot be read; the message names the file, the place and the reason."""
 
@@ -60,6 +64,11 @@ class Annotation:
     derived_from: str | None = None
     area: float | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def approximate(self) -> bool:
+        """Whether the outline is a guess: the box tells where something is, not where it ends."""
+        return self.derived_from in _GUESSED
 
 
 @dataclass(frozen=True, slots=True)

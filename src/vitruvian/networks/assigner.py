@@ -11,6 +11,9 @@ import torch
 
 from vitruvian.networks.detector import DetectorOutput
 
+_USUAL_IOU = 0.8
+"""IoU that the best location for a drawn box reaches in a trained network."""
+
 
 @dataclass(frozen=True, slots=True)
 class Targets:
@@ -21,17 +24,19 @@ class Targets:
         label: ``(G,)`` int64 class index.
         boxes: ``(G, 4)`` float32 ``xyxy`` in pixels of the network's input.
         background: ``(B, C, H / 8, W / 8)`` bool; where a class may count as background.
+        approximate: ``(G,)`` bool; whose outline is a guess, so that the IoU with it says little.
     """
 
     image: torch.Tensor
     label: torch.Tensor
     boxes: torch.Tensor
     background: torch.Tensor
+    approximate: torch.Tensor
 
     def to(self, device: torch.device) -> Targets:
         """The same on another device."""
-        moved = (t.to(device, non_blocking=True) for t in (self.image, self.label, self.boxes, self.background))
-        return Targets(*moved)
+        fields = (self.image, self.label, self.boxes, self.background, self.approximate)
+        return Targets(*(t.to(device, non_blocking=True) for t in fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Assignment:
         image, location, label: ``(P,)`` int64 indices into the dense predictions.
         target: ``(P,)`` int64 index of the labelled box.
         quality: ``(P,)`` float32 in 0..1, the score that the location should give: its alignment, scaled so that the
-            best location of a box is asked for its IoU.
+            best location of a box is asked for its IoU, and that of an approximate box for the IoU usual elsewhere.
     """
 
     image: torch.Tensor
@@ -66,9 +71,10 @@ def pairwise_rows_iou(boxes: torch.Tensor, target: torch.Tensor) -> torch.Tensor
 def assign(output: DetectorOutput, targets: Targets, candidates: int = 10, beta: float = 6.0) -> Assignment:
     """Assign to every labelled box the ``candidates`` best aligned locations inside it.
 
-    Alignment is score * IoU ** ``beta`` (TOOD, equation 3, alpha = 1). A location that several boxes of one class want
-    goes to the one it overlaps most; boxes of different classes do not compete. A box that holds no location's centre
-    takes part through the square of one stride around its centre.
+    Alignment is score * IoU ** ``beta`` (TOOD, equation 3, alpha = 1); for an approximate box ``beta`` is 1, as with a
+    high power chance would choose. A location that several boxes of one class want goes to the one it overlaps most;
+    boxes of different classes do not compete. A box that holds no location's centre takes part through the square of
+    one stride around its centre.
     """
     device = output.logits.device
     if len(targets.boxes) == 0:
@@ -80,7 +86,8 @@ def assign(output: DetectorOutput, targets: Targets, candidates: int = 10, beta:
     half = (targets.boxes[:, 2:] - targets.boxes[:, :2]) / 2
     reach = torch.maximum(half[:, None, :], output.strides[None, :, None] / 2)
     inside = ((output.centers[None] - center[:, None]).abs() <= reach).all(-1)
-    alignment = torch.where(inside, scores * iou.pow(beta), -1.0)
+    powers = torch.where(targets.approximate, 1.0, beta)[:, None]
+    alignment = torch.where(inside, scores * iou.pow(powers), -1.0)
     count = min(candidates, alignment.shape[1])
     # Early on every IoU may be zero; the nearest centres then break the tie.
     distance = (output.centers[None] - center[:, None]).norm(dim=-1) / half.norm(dim=-1, keepdim=True).clamp(min=1.0)
@@ -103,5 +110,6 @@ def assign(output: DetectorOutput, targets: Targets, candidates: int = 10, beta:
     alignment = alignment[target, location].clamp(min=0)
     peak = torch.zeros(len(targets.boxes), device=device).scatter_reduce_(0, target, alignment, "amax")
     peak_iou = torch.zeros(len(targets.boxes), device=device).scatter_reduce_(0, target, iou[target, location], "amax")
+    peak_iou = torch.where(targets.approximate, _USUAL_IOU, peak_iou)
     quality = alignment / peak[target].clamp(min=1e-9) * peak_iou[target]
     return Assignment(targets.image[target], location, targets.label[target], target, quality)

@@ -49,12 +49,20 @@ class Sample:
         boxes: ``(n, 4)`` float32 ``xyxy`` pixels.
         labels: ``(n,)`` int64 class indices.
         background: ``(C, S / 8, S / 8)`` bool, where a class may count as background.
+        approximate: ``(n,)`` bool, whose outline is a guess.
     """
 
     image: NDArray[np.uint8]
     boxes: NDArray[np.float32]
     labels: NDArray[np.int64]
     background: NDArray[np.bool_]
+    approximate: NDArray[np.bool_]
+
+    def keep(self, chosen: NDArray[np.bool_]) -> None:
+        """Drop all other boxes; where one was, its class does not count as background."""
+        for box, label in zip(self.boxes[~chosen], self.labels[~chosen], strict=True):
+            _silence(self, box, int(label))
+        self.boxes, self.labels, self.approximate = self.boxes[chosen], self.labels[chosen], self.approximate[chosen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,7 @@ def empty_sample(size: int, classes: int, channels: int = 3, fill: float = PAD_V
         np.zeros((0, 4), dtype=np.float32),
         np.zeros(0, dtype=np.int64),
         np.ones((classes, size // MAP_STRIDE, size // MAP_STRIDE), dtype=bool),
+        np.zeros(0, dtype=bool),
     )
 
 
@@ -118,11 +127,12 @@ def paste(
     sample.background[:, rows[:, None], columns[None, :]] = background_map(picture, names, xs, ys)
 
     index = {name: i for i, name in enumerate(names)}
-    chosen = [(a.box, index[a.label]) for a in picture.annotations if a.label in index and not a.ignore]
+    chosen = [a for a in picture.annotations if a.label in index and not a.ignore]
     if not chosen:
         return
-    boxes = (np.asarray([box for box, _ in chosen], dtype=np.float32) - shift) * factor + place
-    labels = np.asarray([label for _, label in chosen], dtype=np.int64)
+    boxes = (np.asarray([a.box for a in chosen], dtype=np.float32) - shift) * factor + place
+    labels = np.asarray([index[a.label] for a in chosen], dtype=np.int64)
+    approximate = np.asarray([a.approximate for a in chosen])
     clipped = np.clip(boxes, place, place + np.array([width, height] * 2, dtype=np.float32))
     area = (boxes[:, 2:] - boxes[:, :2]).clip(min=1e-6).prod(1)
     sides = (clipped[:, 2:] - clipped[:, :2]).clip(min=0)
@@ -131,6 +141,7 @@ def paste(
         _silence(sample, box, int(label))
     sample.boxes = np.concatenate((sample.boxes, clipped[keep]))
     sample.labels = np.concatenate((sample.labels, labels[keep]))
+    sample.approximate = np.concatenate((sample.approximate, approximate[keep]))
 
 
 def _axis(
@@ -212,10 +223,7 @@ def occlude_face(sample: Sample, names: Sequence[str], rng: np.random.Generator)
 
 def _drop_hidden(sample: Sample, covered: NDArray[np.float32]) -> None:
     """Neither ask for nor punish the boxes of which too large a share is covered."""
-    hidden = covered > 1 - _KEEP_UNCOVERED
-    for box, label in zip(sample.boxes[hidden], sample.labels[hidden], strict=True):
-        _silence(sample, box, int(label))
-    sample.boxes, sample.labels = sample.boxes[~hidden], sample.labels[~hidden]
+    sample.keep(covered <= 1 - _KEEP_UNCOVERED)
 
 
 def turn(sample: Sample, names: Sequence[str], rng: np.random.Generator) -> None:
@@ -232,10 +240,8 @@ def turn(sample: Sample, names: Sequence[str], rng: np.random.Generator) -> None
     if rng.random() < 0.5:
         _rotate(sample, 90.0 * int(rng.integers(1, 4)))
         return
-    round_ones = np.isin(sample.labels, [i for i, name in enumerate(names) if name in _ROUND])
-    for box, label in zip(sample.boxes[~round_ones], sample.labels[~round_ones], strict=True):
-        _silence(sample, box, int(label))
-    sample.boxes, sample.labels = sample.boxes[round_ones], sample.labels[round_ones]
+    sample.keep(np.isin(sample.labels, [i for i, name in enumerate(names) if name in _ROUND]))
+    sample.approximate[:] = True
     _rotate(sample, rng.uniform(-180, 180))
 
 
@@ -262,9 +268,8 @@ def _rotate(sample: Sample, degrees: float) -> None:
     sides = (clipped[:, 2:] - clipped[:, :2]).clip(min=0)
     area = (boxes[:, 2:] - boxes[:, :2]).prod(1)
     keep = (sides.prod(1) >= _KEEP_VISIBLE * area) & (sides.min(1, initial=np.inf) >= _KEEP_SIDE)
-    for box, label in zip(clipped[~keep], sample.labels[~keep], strict=True):
-        _silence(sample, box, int(label))
-    sample.boxes, sample.labels = clipped[keep], sample.labels[keep]
+    sample.boxes = clipped
+    sample.keep(keep)
 
 
 def mirror(sample: Sample, mirrored: NDArray[np.int64], planes: NDArray[np.int64] | None = None) -> None:

@@ -130,6 +130,7 @@ def collate(samples: Sequence[Sample]) -> tuple[torch.Tensor, Targets]:
         label=torch.from_numpy(np.concatenate([s.labels for s in samples])),
         boxes=torch.from_numpy(np.concatenate([s.boxes for s in samples])),
         background=torch.from_numpy(np.stack([s.background for s in samples])),
+        approximate=torch.from_numpy(np.concatenate([s.approximate for s in samples])),
     )
     return images, targets
 

@@ -113,6 +113,7 @@ def letterboxed_targets(picture: Picture, letterbox: Letterbox, names: Sequence[
         label=torch.tensor([names.index(a.label) for a in chosen], dtype=torch.int64),
         boxes=torch.from_numpy(letterbox.boxes_to_letterbox(boxes)),
         background=torch.from_numpy(background_map(picture, names, xs, ys))[None],
+        approximate=torch.tensor([a.approximate for a in chosen], dtype=torch.bool),
     )
 
 
