@@ -149,14 +149,22 @@ def test_pictures_are_chosen_by_source_and_attribute(tmp_path: Path) -> None:
         ids({"lens": ["1"]})
 
 
-def test_pictures_are_chosen_by_what_is_not_labelled(tmp_path: Path) -> None:
+def test_pictures_are_chosen_by_what_is_labelled_in_them(tmp_path: Path) -> None:
     path = drawn_set(tmp_path)
-    every = load_source(SourceRecipe(json=path.name), tmp_path)
-    bare = load_source(SourceRecipe(json=path.name, without=["disc"]), tmp_path)
-    assert [p.id for p in bare] == [p.id for p in every if all(a.label != "disc" for a in p.annotations)]
-    assert 0 < len(bare) < len(every)
-    with pytest.raises(DataError, match="without: no class 'cloud'; there are"):
-        load_source(SourceRecipe(json=path.name, without=["cloud"]), tmp_path)
+
+    def ids(**chosen: list[str]) -> list[int]:
+        recipe = SourceRecipe.model_validate({"json": path.name, **chosen})
+        return [p.id for p in load_source(recipe, tmp_path).pictures]
+
+    seen = {p.id: {a.label for a in p.annotations} for p in load_source(SourceRecipe(json=path.name), tmp_path)}
+    bare, both = ids(without=["disc"]), ids(**{"with": ["disc", "square"]})
+    assert bare == [number for number, labels in seen.items() if "disc" not in labels]
+    assert both == [number for number, labels in seen.items() if labels >= {"disc", "square"}]
+    assert 0 < len(bare) < len(seen)
+    assert 0 < len(both) < len(seen)
+    for key in ("with", "without"):
+        with pytest.raises(DataError, match=f"{key}: no class 'cloud'; there are"):
+            ids(**{key: ["cloud"]})
 
 
 def test_a_model_is_measured_on_the_labels_that_it_knows(tmp_path: Path) -> None:

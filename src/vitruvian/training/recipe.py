@@ -32,6 +32,7 @@ class SourceRecipe(_Section):
         images: Folder of the pictures; by default ``images`` beside the file, or the file's own folder.
         where: Only pictures whose attribute is one of these: ``{source: [celebamask, ccp]}``. ``source`` is the
             picture's source, anything else one of its attributes; several must all hold.
+        with: Only pictures in which something of each of these labels (names in the file) is labelled.
         without: Only pictures in which nothing of these labels (names in the file) is labelled.
         rename: Labels of the file to labels of the model.
         derive: Boxes to compute: ``facial_parts`` from face landmarks, ``limbs`` from body joints, or whole faces
@@ -45,6 +46,7 @@ class SourceRecipe(_Section):
     exhaustive: Literal["file", "all", "none"] | list[str] = "file"
     images: str | None = None
     where: dict[str, list[str]] = {}
+    having: list[str] = Field([], alias="with")
     without: list[str] = []
     rename: dict[str, str] = {}
     derive: Literal["facial_parts", "limbs", "faces_from_noses"] | None = None

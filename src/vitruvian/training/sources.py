@@ -52,17 +52,23 @@ def load_source(recipe: SourceRecipe, data_dir: Path) -> Dataset:
 
     Raises:
         DataError: see :meth:`Dataset.load`; also for a renamed label that the file does not have, or a value of
-            ``where`` that no picture has, or a label of ``without`` that the file does not know.
+            ``where`` that no picture has, or a label of ``with`` or ``without`` that the file does not know.
     """
     path = data_dir / recipe.json_file
     images = None if recipe.images is None else data_dir / recipe.images
     dataset = Dataset.load(path, images, exhaustive=recipe.exhaustive)
     for name, values in recipe.where.items():
         dataset = _chosen(dataset, name, values, path)
-    for unwanted in recipe.without:
-        if unwanted not in dataset.labels:
-            raise DataError(f"{path}: without: no class {unwanted!r}; there are {', '.join(dataset.labels)}")
-    dataset = dataset.map(lambda p: None if any(a.label in recipe.without for a in p.annotations) else p)
+    for key, names in (("with", recipe.having), ("without", recipe.without)):
+        for name in names:
+            if name not in dataset.labels:
+                raise DataError(f"{path}: {key}: no class {name!r}; there are {', '.join(dataset.labels)}")
+
+    def suits(picture: Picture) -> bool:
+        seen = {a.label for a in picture.annotations}
+        return seen.issuperset(recipe.having) and seen.isdisjoint(recipe.without)
+
+    dataset = dataset.map(lambda picture: picture if suits(picture) else None)
     if recipe.derive == "facial_parts":
         label = next((name for name in dataset.labels if name in dataset.keypoint_names), None)
         if label is None:
