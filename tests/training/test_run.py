@@ -12,12 +12,14 @@ import onnx
 import pytest
 import torch
 from training_builders import drawn_recipe
+from typer.testing import CliRunner
 
+from vitruvian.cli.main import app
 from vitruvian.finders import Detector as OnnxDetector
 from vitruvian.images import read_picture
 from vitruvian.networks.errors import WeightsError
 from vitruvian.training.export import export_onnx, load_onnx_weights
-from vitruvian.training.initial import starting_weights
+from vitruvian.training.initial import average_with, starting_weights
 from vitruvian.training.module import build_detector, normalise
 from vitruvian.training.publish import publish
 from vitruvian.training.recipe import Recipe, load_recipe
@@ -158,6 +160,32 @@ def test_a_model_starts_a_training_with_other_labels(recipe: Recipe, model: Mode
     assert torch.equal(fresh.score.weight[1], before[1])
     assert torch.equal(fresh.box.weight[8:], old.box.weight[:4])
     assert torch.equal(fresh.pyramid.lateral[0][0].weight, old.pyramid.lateral[0][0].weight)
+
+
+def test_a_network_is_averaged_with_the_model_it_came_from(recipe: Recipe, model: ModelFile) -> None:
+    start = build_detector(recipe.model, pretrained=False)
+    load_onnx_weights(start, model.path)
+    for share in (0.0, 0.25, 1.0):
+        net = build_detector(recipe.model, pretrained=False)
+        before = {name: value.clone() for name, value in net.state_dict().items()}
+        average_with(net, str(model.path), share, recipe.model)
+        for name, value in start.state_dict().items():
+            if value.is_floating_point():
+                torch.testing.assert_close(net.state_dict()[name], (1 - share) * before[name] + share * value)
+    more = recipe.model.model_copy(update={"labels": ["disc", "star", "square"]})
+    with pytest.raises(WeightsError, match="has no label star, so it cannot be averaged with"):
+        average_with(build_detector(more, pretrained=False), str(model.path), 0.5, more)
+
+
+def test_export_writes_the_average(run: Path, model: ModelFile, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    words = ["export", str(run), "--out", str(other), "--average", str(model.path)]
+    done = CliRunner().invoke(app, [*words, "--share", "1"])
+    assert done.exit_code == 0, done.output
+    assert (other / model.path.name).read_bytes() == model.path.read_bytes()
+    refused = CliRunner().invoke(app, [*words[:-1], str(tmp_path / "none.onnx")])
+    assert refused.exit_code != 0
+    assert "none.json: cannot read the model's card" in refused.output
 
 
 def test_a_model_of_another_architecture_is_refused(recipe: Recipe, model: ModelFile, tmp_path: Path) -> None:

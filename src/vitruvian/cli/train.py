@@ -49,12 +49,24 @@ def export(
         Path | None, typer.Option(help="Take the card's words and the data to measure on from this recipe.")
     ] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Change a key of the recipe. Repeatable.")] = None,
+    average: Annotated[
+        str | None,
+        typer.Option(help="Average its weights with this model's, which it was fine-tuned from: forgets less."),
+    ] = None,
+    share: Annotated[float, typer.Option(min=0, max=1, help="Share of that model in the average.")] = 0.5,
 ) -> None:
     """Write the best network of a run as ONNX with a freshly measured card."""
-    _publish(run, out or run, recipe, set_ or ())
+    _publish(run, out or run, recipe, set_ or (), None if average is None else (average, share))
 
 
-def _publish(run: Path, out: Path, recipe: Path | None = None, overrides: list[str] | tuple[str, ...] = ()) -> None:
+def _publish(
+    run: Path,
+    out: Path,
+    recipe: Path | None = None,
+    overrides: list[str] | tuple[str, ...] = (),
+    average: tuple[str, float] | None = None,
+) -> None:
+    from vitruvian.training.initial import average_with
     from vitruvian.training.publish import publish
     from vitruvian.training.publish_second_look import publish_second_look
     from vitruvian.training.recipe import load_recipe
@@ -65,6 +77,8 @@ def _publish(run: Path, out: Path, recipe: Path | None = None, overrides: list[s
     said = load_recipe(recipe or run / "recipe.yaml", overrides)
     if said.model != recorded.model:
         raise typer.BadParameter(f"{recipe} describes another network than the run's")
+    if average is not None:
+        average_with(net, *average, recorded.model)
 
     def tell(line: str) -> None:
         typer.echo(line, err=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+
+import torch
 
 from vitruvian.networks.backbones import Backbone
 from vitruvian.networks.detector import Detector
@@ -57,3 +60,29 @@ def starting_weights(model: str, recipe: ModelRecipe) -> Callable[[Detector], tu
         return load_onnx_weights(net, found.path, found.card.labels)
 
     return fill
+
+
+def average_with(net: Detector, model: str, share: float, recipe: ModelRecipe) -> None:
+    """Average a network's weights with those of a model, the one it was fine-tuned from as a rule.
+
+    Much of what fine-tuning unlearnt comes back, and much of what it taught stays (Wortsman et al., Robust fine-tuning
+    of zero-shot models, CVPR 2022).
+
+    Args:
+        net: Changed in place.
+        model: Name, path or address.
+        share: Of the model's weights in the average, in 0..1.
+        recipe: The network's.
+
+    Raises:
+        ModelError: when there is no such model.
+        WeightsError: when its architecture is not the recipe's, or it lacks labels of the network.
+    """
+    other = copy.deepcopy(net)
+    if lacking := starting_weights(model, recipe)(other):
+        raise WeightsError(f"model {model!r} has no label {', '.join(lacking)}, so it cannot be averaged with")
+    theirs = other.state_dict()
+    with torch.no_grad():
+        for name, tensor in net.state_dict().items():
+            if tensor.is_floating_point():
+                tensor.lerp_(theirs[name], share)
