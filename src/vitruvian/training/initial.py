@@ -70,7 +70,7 @@ def average_with(net: Detector, model: str, share: float, recipe: ModelRecipe) -
 
     Args:
         net: Changed in place.
-        model: Name, path or address.
+        model: Name, path or address; ``shipped`` for the default one.
         share: Of the model's weights in the average, in 0..1.
         recipe: The network's.
 
