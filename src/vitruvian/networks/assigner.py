@@ -86,8 +86,8 @@ def assign(output: DetectorOutput, targets: Targets, candidates: int = 10, beta:
     half = (targets.boxes[:, 2:] - targets.boxes[:, :2]) / 2
     reach = torch.maximum(half[:, None, :], output.strides[None, :, None] / 2)
     inside = ((output.centers[None] - center[:, None]).abs() <= reach).all(-1)
-    powers = torch.where(targets.approximate, 1.0, beta)[:, None]
-    alignment = torch.where(inside, scores * iou.pow(powers), -1.0)
+    fit = torch.where(targets.approximate[:, None], iou, iou.pow(beta))
+    alignment = torch.where(inside, scores * fit, -1.0)
     count = min(candidates, alignment.shape[1])
     # Early on every IoU may be zero; the nearest centres then break the tie.
     distance = (output.centers[None] - center[:, None]).norm(dim=-1) / half.norm(dim=-1, keepdim=True).clamp(min=1.0)
