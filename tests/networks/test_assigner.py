@@ -55,7 +55,7 @@ def test_chosen_locations_lie_inside_and_answer_for_the_right_class() -> None:
     assert (found.quality <= iou[found.location].max() + 1e-6).all()
 
 
-def test_an_approximate_box_asks_for_the_usual_score_and_not_for_a_close_fit() -> None:
+def test_an_approximate_box_asks_for_a_fixed_score_and_not_for_a_close_fit() -> None:
     output, box = dense(), (8.0, 8.0, 40.0, 40.0)
     found = assign(output, targets([(0, 1, box)], approximate=True))
     assert len(found.location) == 10

@@ -108,10 +108,8 @@ def test_labels_that_are_not_shown_are_held(folder: Path, base: ModelFile, kept:
     (held, held_boxes), (moved, moved_boxes) = (
         drift(start, best_network(folder / name)[1], folder) for name in ("kept", "free")
     )
-    assert held < 0.05
-    assert held_boxes < 0.7
-    assert moved > 2 * held
-    assert moved_boxes > 2 * held_boxes
+    assert held < 0.05 < moved
+    assert held_boxes < 0.7 < moved_boxes
 
 
 def test_what_nothing_teaches_is_not_touched(folder: Path, kept: Adapted) -> None:

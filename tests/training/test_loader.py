@@ -86,11 +86,14 @@ def test_a_resumed_loader_goes_on_where_it_stopped(samples: Samples) -> None:
 
 def test_a_batch_keeps_pictures_and_boxes_together(samples: Samples) -> None:
     drawn = [samples[i] for i in range(6)]
+    for sample in drawn[::2]:
+        sample.approximate[:] = True
     images, targets = collate(drawn)
     assert images.shape == (6, 3, 64, 64)
     assert targets.background.shape == (6, 2, 8, 8)
     for i, sample in enumerate(drawn):
         np.testing.assert_array_equal(targets.boxes[targets.image == i].numpy(), sample.boxes)
+        np.testing.assert_array_equal(targets.approximate[targets.image == i].numpy(), sample.approximate)
         np.testing.assert_array_equal(images[i].permute(1, 2, 0).numpy(), sample.image)
 
 

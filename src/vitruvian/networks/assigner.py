@@ -11,8 +11,8 @@ import torch
 
 from vitruvian.networks.detector import DetectorOutput
 
-_USUAL_IOU = 0.8
-"""IoU that the best location for a drawn box reaches in a trained network."""
+_APPROXIMATE_QUALITY = 0.8
+"""Score that the best location for an approximate box is asked for, whatever its IoU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Assignment:
         image, location, label: ``(P,)`` int64 indices into the dense predictions.
         target: ``(P,)`` int64 index of the labelled box.
         quality: ``(P,)`` float32 in 0..1, the score that the location should give: its alignment, scaled so that the
-            best location of a box is asked for its IoU, and that of an approximate box for the IoU usual elsewhere.
+            best location of a box is asked for its IoU, and that of an approximate box for a fixed score.
     """
 
     image: torch.Tensor
@@ -110,6 +110,6 @@ def assign(output: DetectorOutput, targets: Targets, candidates: int = 10, beta:
     alignment = alignment[target, location].clamp(min=0)
     peak = torch.zeros(len(targets.boxes), device=device).scatter_reduce_(0, target, alignment, "amax")
     peak_iou = torch.zeros(len(targets.boxes), device=device).scatter_reduce_(0, target, iou[target, location], "amax")
-    peak_iou = torch.where(targets.approximate, _USUAL_IOU, peak_iou)
+    peak_iou = torch.where(targets.approximate, _APPROXIMATE_QUALITY, peak_iou)
     quality = alignment / peak[target].clamp(min=1e-9) * peak_iou[target]
     return Assignment(targets.image[target], location, targets.label[target], target, quality)

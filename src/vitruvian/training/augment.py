@@ -230,7 +230,8 @@ def turn(sample: Sample, names: Sequence[str], rng: np.random.Generator) -> None
     """Turn the canvas: half the time by a quarter, a half or three quarters of a circle, else by any angle.
 
     A quarter turn keeps every box exact. After any other, the box of a face or of something in it is that of the turned
-    ellipse which filled it before; what is less round (limbs, bodies, hands, hair) is neither asked for nor punished.
+    ellipse which filled it before, and approximate; what is less round (limbs, bodies, hands, hair) is neither asked
+    for nor punished.
 
     Args:
         sample: Changed in place; its image has three channels.
