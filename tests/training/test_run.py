@@ -183,6 +183,8 @@ def test_export_writes_the_average(run: Path, model: ModelFile, tmp_path: Path) 
     done = CliRunner().invoke(app, [*words, "--share", "1"])
     assert done.exit_code == 0, done.output
     assert (other / model.path.name).read_bytes() == model.path.read_bytes()
+    said = find_model(str(other / model.path.name)).card.training["averaged with"]
+    assert said == f"{model.card.name}, share 1, sha256 {model.card.sha256}"
     refused = CliRunner().invoke(app, [*words[:-1], str(tmp_path / "none.onnx")])
     assert refused.exit_code != 0
     assert "none.json: cannot read the model's card" in refused.output

@@ -77,14 +77,13 @@ def _publish(
     said = load_recipe(recipe or run / "recipe.yaml", overrides)
     if said.model != recorded.model:
         raise typer.BadParameter(f"{recipe} describes another network than the run's")
-    if average is not None:
-        average_with(net, *average, recorded.model)
+    record = average_with(net, *average, recorded.model) if average else {}
 
     def tell(line: str) -> None:
         typer.echo(line, err=True)
 
     if said.model.maps is None:
-        model = publish(net, said, out, tell)
+        model = publish(net, said, out, tell, record=record)
     else:
         model = publish_second_look(net, said, out, run / "covered", tell)
     typer.echo(card_text(model.card))

@@ -62,7 +62,7 @@ def starting_weights(model: str, recipe: ModelRecipe) -> Callable[[Detector], tu
     return fill
 
 
-def average_with(net: Detector, model: str, share: float, recipe: ModelRecipe) -> None:
+def average_with(net: Detector, model: str, share: float, recipe: ModelRecipe) -> dict[str, str]:
     """Average a network's weights with those of a model, the one it was fine-tuned from as a rule.
 
     Much of what fine-tuning unlearnt comes back, and much of what it taught stays (Wortsman et al., Robust fine-tuning
@@ -73,6 +73,9 @@ def average_with(net: Detector, model: str, share: float, recipe: ModelRecipe) -
         model: Name, path or address; ``shipped`` for the default one.
         share: Of the model's weights in the average, in 0..1.
         recipe: The network's.
+
+    Returns:
+        What the card's training record says of it.
 
     Raises:
         ModelError: when there is no such model.
@@ -86,3 +89,5 @@ def average_with(net: Detector, model: str, share: float, recipe: ModelRecipe) -
         for name, tensor in net.state_dict().items():
             if tensor.is_floating_point():
                 tensor.lerp_(theirs[name], share)
+    card = find_model(DEFAULT_MODEL if model == SHIPPED else model).card
+    return {"averaged with": f"{card.name}, share {share:g}, sha256 {card.sha256}"}

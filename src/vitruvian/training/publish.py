@@ -50,6 +50,7 @@ def publish(
     folder: Path,
     progress: Callable[[str], None] = lambda line: None,
     base: Card | None = None,
+    record: Mapping[str, str] | None = None,
 ) -> ModelFile:
     """Write ``<name>.onnx`` and its card ``<name>.json``.
 
@@ -64,6 +65,7 @@ def publish(
         progress: Told what is being done.
         base: Model that this one was adapted from: its thresholds stay where none can be fitted, and what taught it
             taught this one.
+        record: What else the card's training record says.
     """
     path = folder / f"{recipe.name}.onnx"
     sources, _ = training_sources(recipe)
@@ -87,7 +89,9 @@ def publish(
         data=[*(base.data if base else ()), *training_sets(recipe, sources)],
         commercial_use=recipe.card.commercial_use,
         weaknesses=recipe.card.weaknesses,
-        training=training_record(recipe) | ({"based on": f"{base.name}, sha256 {base.sha256}"} if base else {}),
+        training=training_record(recipe)
+        | ({"based on": f"{base.name}, sha256 {base.sha256}"} if base else {})
+        | dict(record or {}),
     )
     val = val_sources(recipe)
     if val:
