@@ -52,13 +52,12 @@ def adapt(
     """Adapt a model to a few labelled pictures; labels that they do not have are not unlearnt."""
     from vitruvian.training.adapt import adapt as run
     from vitruvian.training.adapt_plan import plan_adaptation
-    from vitruvian.training.initial import SHIPPED
-    from vitruvian.zoo import DEFAULT_MODEL, find_model
+    from vitruvian.training.initial import find_start
     from vitruvian.zoo.page import card_text
 
     if (out / "checkpoints" / "last.ckpt").exists() and not resume:
         raise FileExistsError(f"{out}: holds a run already; resume it (--resume) or choose another folder")
-    base = find_model(DEFAULT_MODEL if model == SHIPPED else model)
+    base = find_start(model)
     plan = plan_adaptation(
         base,
         _read(data, source, images, exhaustive, rename),

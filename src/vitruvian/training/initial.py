@@ -12,11 +12,20 @@ from vitruvian.networks.detector import Detector
 from vitruvian.networks.errors import WeightsError
 from vitruvian.training.export import load_onnx_weights
 from vitruvian.training.recipe import ModelRecipe
-from vitruvian.zoo import DEFAULT_MODEL, find_model
+from vitruvian.zoo import DEFAULT_MODEL, ModelFile, find_model
 from vitruvian.zoo.cards import Architecture, Card
 
 SHIPPED = "shipped"
 """Stands for the default model of the package."""
+
+
+def find_start(model: str) -> ModelFile:
+    """The model file of a name, path or address, or the default one for ``shipped``.
+
+    Raises:
+        ModelError: when there is no such model.
+    """
+    return find_model(DEFAULT_MODEL if model == SHIPPED else model)
 
 
 def load_detector(model: str) -> tuple[Detector, Card]:
@@ -26,7 +35,7 @@ def load_detector(model: str) -> tuple[Detector, Card]:
         ModelError: when there is no such model.
         WeightsError: when the file is not one of this package's detectors.
     """
-    found = find_model(DEFAULT_MODEL if model == SHIPPED else model)
+    found = find_start(model)
     card = found.card
     if card.reads is not None:
         raise WeightsError(f"model {card.name!r} reads activation maps, not pictures")
@@ -46,7 +55,7 @@ def starting_weights(model: str, recipe: ModelRecipe) -> Callable[[Detector], tu
         ModelError: when there is no such model.
         WeightsError: when its architecture is not the recipe's.
     """
-    found = find_model(DEFAULT_MODEL if model == SHIPPED else model)
+    found = find_start(model)
     wanted = Architecture(**recipe.model_dump(include=set(Architecture.model_fields)))
     if found.card.architecture != wanted:
         differing = [
@@ -89,5 +98,5 @@ def average_with(net: Detector, model: str, share: float, recipe: ModelRecipe) -
         for name, tensor in net.state_dict().items():
             if tensor.is_floating_point():
                 tensor.lerp_(theirs[name], share)
-    card = find_model(DEFAULT_MODEL if model == SHIPPED else model).card
+    card = find_start(model).card
     return {"averaged with": f"{card.name}, share {share:g}, sha256 {card.sha256}"}

@@ -16,7 +16,7 @@ from vitruvian.finders.recovery import SecondLook
 from vitruvian.networks.detector import Detector
 from vitruvian.taxonomy import WHOLE_FACE
 from vitruvian.training.export import export_second_look
-from vitruvian.training.initial import SHIPPED
+from vitruvian.training.initial import find_start
 from vitruvian.training.join_witnesses import (
     Proposed,
     cross_fitted_threshold,
@@ -28,7 +28,7 @@ from vitruvian.training.module import NMS_IOU
 from vitruvian.training.publish import training_record, training_sets
 from vitruvian.training.recipe import MapsRecipe, Recipe, SourceRecipe
 from vitruvian.training.sources import load_source, load_sources, named_labels
-from vitruvian.zoo import DEFAULT_MODEL, Card, ModelFile, find_model, save_card
+from vitruvian.zoo import Card, ModelFile, save_card
 from vitruvian.zoo.cards import CARD_SCHEMA, Architecture, MapsInput, Measured, Preprocessing, file_sha256
 
 WANTED_PRECISION = 0.9
@@ -62,7 +62,7 @@ def publish_second_look(
     path = folder / f"{recipe.name}.onnx"
     progress("exporting")
     export_second_look(net, path)
-    first = find_model(DEFAULT_MODEL if maps.model == SHIPPED else maps.model)
+    first = find_start(maps.model)
     card = _card(net, recipe, maps, path, first.card)
     detector = OnnxDetector(first)
     look, faces = SecondLook(detector, ModelFile(path, card)), FaceModel(detector)
