@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from vitruvian.metrics import MetricError, Predictions, evaluate_boxes, fit_thre
 from vitruvian.metrics.curves import curve, curves
 from vitruvian.metrics.judging import judge
 from vitruvian.metrics.matching import match
+from vitruvian.metrics.thresholds import bagged_threshold
 
 A, B, C = (10.0, 10.0, 50.0, 50.0), (100.0, 100.0, 150.0, 150.0), (0.0, 150.0, 30.0, 190.0)
 
@@ -116,3 +118,46 @@ def test_goals_need_a_value() -> None:
         fit_thresholds(truth, found, "accuracy")
     with pytest.raises(MetricError, match="2 folds"):
         fit_thresholds(truth, found, folds=1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_draw_of_a_bagged_threshold_is_the_best_of_the_drawn_pictures(seed: int) -> None:
+    """Pictures that are drawn twice are there twice; scores are rounded, so that some are equal."""
+    truth = random_truth(seed, pictures=12, labels=("a",))
+    found = random_predictions(truth, seed, spurious=3)
+    found = replace(found, scores=found.scores.round(1))
+    drawn = np.random.default_rng(seed).integers(0, 12, 12)
+    ids = [truth.pictures[i].id for i in drawn]
+    again = replace(truth, pictures=tuple(replace(truth.pictures[i], id=n) for n, i in enumerate(drawn, 1)))
+    rows = [np.flatnonzero(found.image_ids == i) for i in ids]
+    copies = replace(found[np.concatenate(rows)], image_ids=np.repeat(np.arange(1, 13), [len(r) for r in rows]))
+    line = curve(match(judge(again, copies), ious=(0.5,)), 0)
+    f_half = 1.25 * line.true / (1.25 * line.true + 0.25 * (line.positives - line.true) + line.false)
+    expected = line.scores[np.argmax(f_half)]
+    assert bagged_threshold(match(judge(truth, found), ious=(0.5,)), 0, resamples=1, seed=seed) == expected
+
+
+def test_a_bagged_threshold_moves_less_from_sample_to_sample() -> None:
+    """Scores of right boxes rise, those of wrong ones fall, and sixty of them leave the best point to chance."""
+    bagged, best = [], []
+    for seed in range(12):
+        generator = np.random.default_rng(seed)
+        right = generator.beta(4, 2, 40)
+        wrong = generator.beta(2, 4, 20)
+        truth = dataset(("a",), *(picture(i, [("a", A)], ["a"]) for i in range(1, 41)))
+        rows = [(i, "a", A, float(s)) for i, s in enumerate(right, 1)]
+        rows += [(i, "a", B, float(s)) for i, s in enumerate(wrong, 1)]
+        matches = match(judge(truth, predictions(("a",), *rows)), ious=(0.5,))
+        bagged.append(bagged_threshold(matches, 0, beta=1.0))
+        best.append(curve(matches, 0).best_f1().threshold)
+    assert np.std(bagged) < 0.8 * np.std(best)
+    assert np.mean(bagged) == pytest.approx(np.mean(best), abs=0.05)
+
+
+def test_nothing_to_fit_gives_no_bagged_threshold() -> None:
+    truth = dataset(("a", "b"), picture(1, [("a", A)], ["a", "b"]))
+    matches = match(judge(truth, predictions(("a", "b"), (1, "a", B, 0.9), (1, "b", B, 0.9))), ious=(0.5,))
+    assert math.isnan(bagged_threshold(matches, 0))  # nothing right
+    assert math.isnan(bagged_threshold(matches, 1))  # no boxes
+    nothing = match(judge(truth, predictions(("a", "b"))), ious=(0.5,))
+    assert math.isnan(bagged_threshold(nothing, 0))

@@ -15,7 +15,7 @@ from vitruvian.data.dataset import Dataset
 from vitruvian.metrics.curves import Curve, OperatingPoint, curve
 from vitruvian.metrics.errors import MetricError
 from vitruvian.metrics.judging import Judged, judge
-from vitruvian.metrics.matching import match
+from vitruvian.metrics.matching import Matches, match
 from vitruvian.metrics.predictions import Predictions
 from vitruvian.metrics.result import Result, Table, mean
 
@@ -168,6 +168,43 @@ def fold_of_pictures(truth: Dataset, folds: int) -> NDArray[np.int64]:
     """
     names = (picture.file_name.encode() for picture in truth.pictures)
     return np.array([int(hashlib.sha256(name).hexdigest()[:8], 16) % folds for name in names], dtype=np.int64)
+
+
+def bagged_threshold(matches: Matches, label: int, *, beta: float = 0.5, resamples: int = 200, seed: int = 0) -> float:
+    """The threshold of the highest F-beta of class number ``label``, averaged over draws of the pictures.
+
+    The curve is flat around its highest point, which a single picture can move far; the mean over bootstrap draws of
+    the pictures (bagging: Breiman, Machine Learning 24, 1996) hardly moves. Of equal points the surest is taken.
+
+    Args:
+        matches: At one overlap.
+        label: The class.
+        beta: Below 1 precision counts more than recall: F-beta = (1 + b) TP / (TP + FP + b (TP + FN)), b = beta^2.
+        resamples: Draws, each as many pictures as there are, with replacement.
+        seed: Of the draws.
+
+    Returns:
+        The threshold; NaN where there are no boxes or no detections.
+    """
+    judged, square = matches.judged, beta * beta
+    rows = matches.of_label(label)
+    rows = rows[~matches.ignored[rows, 0]]
+    scores, pictures = judged.det_scores[matches.det[rows]], judged.det_picture[matches.det[rows]]
+    counted = (judged.gt_label == label) & ~judged.gt_ignore
+    positives = np.bincount(judged.gt_picture[counted], minlength=judged.pictures)
+    if not len(scores) or not positives.any():
+        return math.nan
+    right = matches.true[rows, 0]
+    last = np.flatnonzero(np.append(scores[1:] != scores[:-1], True))
+    generator = np.random.default_rng(seed)
+    best = []
+    for _ in range(resamples):
+        times = np.bincount(generator.integers(0, judged.pictures, judged.pictures), minlength=judged.pictures)
+        kept, boxes = times[pictures], int(positives @ times)
+        true, false = np.cumsum(kept * right)[last], np.cumsum(kept * ~right)[last]
+        if boxes and true[-1]:
+            best.append(scores[last[np.argmax(true / (true + false + square * boxes))]])
+    return float(np.mean(best)) if best else math.nan
 
 
 def _choose(found: Curve, goal: Goal, wanted: float) -> OperatingPoint | None:

@@ -16,10 +16,9 @@ from vitruvian.data.dataset import Dataset
 from vitruvian.finders.detector import Detector as OnnxDetector
 from vitruvian.finders.predict import predict_dataset
 from vitruvian.metrics import BoxResult, Predictions, evaluate_boxes, pool
-from vitruvian.metrics.curves import Curve, curves
 from vitruvian.metrics.judging import judge
 from vitruvian.metrics.matching import match
-from vitruvian.metrics.thresholds import fold_of_pictures
+from vitruvian.metrics.thresholds import bagged_threshold, fold_of_pictures
 from vitruvian.networks.detector import Detector
 from vitruvian.training.export import export_onnx
 from vitruvian.training.map_input import border, channels_named, maps_read, training_sources
@@ -153,13 +152,18 @@ def _measured(
     fitted, reported = _halves(*found)
     empty = None if nobody is None else _halves(*nobody)
     everything = fitted if empty is None else pool([fitted, empty[0]])
-    found_curves = [c for c in curves(match(judge(*everything, "partial"), ious=(0.5,))) if c.label in card.labels]
-    enough = [c for c in found_curves if c.positives >= _LEAST_SUPPORT and len(c.scores)]
+    matches = match(judge(*everything, "partial"), ious=(0.5,))
+    best = {
+        label: bagged_threshold(matches, i)
+        for i, label in enumerate(matches.judged.labels)
+        if label in card.labels and matches.positives(i) >= _LEAST_SUPPORT
+    }
     card = card.with_thresholds(
-        {c.label: _best_f_half(c) for c in enough},
-        f"highest F0.5 (precision counts double) at IoU 0.5 on {len(everything[0])} validation pictures, a half chosen "
-        f"by hash{'' if empty is None else f', {len(empty[0][0])} of them showing nobody'}; {otherwise} where a label "
-        "has too few boxes there",
+        {label: threshold for label, threshold in best.items() if not math.isnan(threshold)},
+        "highest F0.5 (precision counts double) at IoU 0.5, averaged over bootstrap draws of "
+        f"{len(everything[0])} validation pictures, a half chosen by hash"
+        f"{'' if empty is None else f', {len(empty[0][0])} of them showing nobody'}; {otherwise} where a label has too "
+        "few boxes there",
     )
     result = evaluate_boxes(*found)
     chosen = evaluate_boxes(reported[0], reported[1].above(card.thresholds), fixed=(0.0,))
@@ -178,13 +182,6 @@ def _halves(truth: Dataset, found: Predictions) -> tuple[tuple[Dataset, Predicti
     if half.min() == half.max():  # as may happen to a handful of pictures
         half = np.arange(len(truth)) % 2
     return _half(truth, found, half == 0), _half(truth, found, half == 1)
-
-
-def _best_f_half(curve: Curve) -> float:
-    """The highest threshold with the best F0.5 = 1.25 TP / (1.25 TP + 0.25 FN + FP)."""
-    missed = curve.positives - curve.true
-    f_half = 1.25 * curve.true / (1.25 * curve.true + 0.25 * missed + curve.false)
-    return float(curve.scores[f_half.argmax()])
 
 
 def _half(truth: Dataset, found: Predictions, keep: NDArray[np.bool_]) -> tuple[Dataset, Predictions]:
