@@ -35,8 +35,8 @@ WANTED_PRECISION = 0.9
 """Of the recovered faces, on the half that the threshold is fitted on."""
 SEEDS = (0, 1, 2, 3, 4)
 """Of the occluders: every photograph is covered anew for each, lest what is measured be a few lucky coverings."""
-FIT_SEEDS = (11,)
-"""Of the occluders on training photographs, which are many."""
+FIT_SEEDS = (11, 12, 13)
+"""Of the occluders on training photographs. With one alone the threshold was chance: it moved by a tenth."""
 _CROP = 2.0
 
 
