@@ -184,7 +184,7 @@ def bagged_threshold(matches: Matches, label: int, *, beta: float = 0.5, resampl
         seed: Of the draws.
 
     Returns:
-        The threshold; NaN where there are no boxes or no detections.
+        The threshold; NaN where nothing that is found is right.
     """
     judged, square = matches.judged, beta * beta
     rows = matches.of_label(label)
