@@ -360,3 +360,12 @@ def test_what_holds_for_any_picture(picture: tuple[list[Part], list[Face]]) -> N
 def test_boxes_without_area_are_carried_through(label: str) -> None:
     parts, _, _ = assign([*figure(), Part(label, (50, 30, 50, 30), 0.1)], [Face((40, 40, 40, 40), 0.2)], WIDTH, HEIGHT)
     assert len(parts) == len(figure()) + 1
+
+
+@pytest.mark.parametrize(("top", "people"), [(30, 1), (40, 2)])
+def test_a_body_may_begin_below_the_middle_of_its_head(top: int, people: int) -> None:
+    """The head ends at 50, so 0.4 or 0.2 of it lies inside; of a hand 0.4 would not do."""
+    head, hand = Part("Human head", (30, 0, 70, 50), 0.9), Part("Human hand", (-12, 150, 8, 168), 0.7)
+    parts, _, found = assign([head, Part("Human body", (0, top, 100, 300), 0.8), hand], [], WIDTH, HEIGHT)
+    assert len(found) == people
+    assert {part.label: part.person for part in parts}["Human hand"] is None

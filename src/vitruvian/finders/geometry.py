@@ -12,6 +12,8 @@ from vitruvian.scene import Box
 
 CONTAINED = 0.5
 """Least share of a part that must lie inside its owner's box."""
+_LEAST_INSIDE = {("Human head", "Human body"): 0.3}
+"""Where it is another: a body's box may begin as low as the chin."""
 
 _PLACES: dict[tuple[str, str], tuple[float, float]] = {
     ("Human face", "Human head"): (0.57, -0.35),
@@ -101,13 +103,13 @@ def fit(label: str, part: Box, owner_label: str, owner: Box, cut: bool = False) 
         cut: True when the owner goes on below the picture's edge, so that heights and sizes in it tell little.
 
     Returns:
-        0 where less than half of the part lies inside.
+        0 where less than half of the part lies inside; of a head in a body, less than 0.3.
     """
     # Hair hangs beside and below a head as often as in it: there the smaller of the two has to lie in the other.
     inside = containment(part, owner)
     if label == "Human hair":
         inside = max(inside, containment(owner, part))
-    if inside < CONTAINED:
+    if inside < _LEAST_INSIDE.get((label, owner_label), CONTAINED):
         return 0.0
     place = _PLACES.get((label, owner_label))
     if place is None or cut or area(owner) <= 0:
