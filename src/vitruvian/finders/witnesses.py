@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from vitruvian.finders.detections import Detections, box_area, box_iou, box_overlap, decode
 from vitruvian.finders.detector import Detector, OutputWithMaps
 from vitruvian.finders.face_geometry import face_in_head
-from vitruvian.finders.geometry import CONTAINED, fit
+from vitruvian.finders.geometry import fit
 from vitruvian.finders.map_readers import MapFree
 from vitruvian.images import Letterbox
 from vitruvian.scene import Box
@@ -233,7 +233,7 @@ def _head_around(box: NDArray[np.float32], heads: Detections | None) -> _Words |
     if heads is None or not len(heads):
         return None
     agreement, best = _LEAST_HEAD, None
-    for row in np.flatnonzero(box_overlap(box, heads.boxes) >= CONTAINED * box_area(box)):  # all others fit by 0
+    for row in np.flatnonzero(box_overlap(box, heads.boxes) > 0):
         value = float(heads.scores[row]) * fit(WHOLE_FACE, _box(box), HEAD, _box(heads.boxes[row]))
         if value >= agreement:
             agreement, best = value, row
