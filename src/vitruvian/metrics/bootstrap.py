@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,14 +97,18 @@ def _draws(
         raise MetricError("a bootstrap needs at least one picture")
     if resamples < 2 or not 0 < level < 1:
         raise MetricError("a bootstrap needs at least 2 resamples and a level between 0 and 1")
-    generator = np.random.default_rng(seed)
     once = np.ones(count)
-    values = [statistic(once) for statistic in statistics]
+    return [statistic(once) for statistic in statistics], draws(statistics, count, resamples, seed)
+
+
+def draws(statistics: Sequence[Statistic], count: int, resamples: int, seed: int) -> NDArray[np.float64]:
+    """``(resamples, statistics)`` numbers over as many draws of ``count`` pictures with replacement."""
+    generator = np.random.default_rng(seed)
     drawn = np.empty((resamples, len(statistics)))
     for row in drawn:
         times = np.bincount(generator.integers(0, count, count), minlength=count).astype(np.float64)
         row[:] = [statistic(times) for statistic in statistics]
-    return values, drawn
+    return drawn
 
 
 def _interval(value: float, drawn: NDArray[np.float64], level: float) -> Interval:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitruvian.data.dataset import Dataset
+from vitruvian.metrics.bootstrap import draws
 from vitruvian.metrics.curves import Curve, OperatingPoint, curve
 from vitruvian.metrics.errors import MetricError
 from vitruvian.metrics.judging import Judged, judge
@@ -196,15 +197,17 @@ def bagged_threshold(matches: Matches, label: int, *, beta: float = 0.5, resampl
         return math.nan
     right = matches.true[rows, 0]
     last = np.flatnonzero(np.append(scores[1:] != scores[:-1], True))
-    generator = np.random.default_rng(seed)
-    best = []
-    for _ in range(resamples):
-        times = np.bincount(generator.integers(0, judged.pictures, judged.pictures), minlength=judged.pictures)
-        kept, boxes = times[pictures], int(positives @ times)
+
+    def best(times: NDArray[np.float64]) -> float:
+        kept, boxes = times[pictures], positives @ times
         true, false = np.cumsum(kept * right)[last], np.cumsum(kept * ~right)[last]
-        if boxes and true[-1]:
-            best.append(scores[last[np.argmax(true / (true + false + square * boxes))]])
-    return float(np.mean(best)) if best else math.nan
+        if not boxes or not true[-1]:
+            return math.nan
+        return float(scores[last[np.argmax(true / (true + false + square * boxes))]])
+
+    drawn = draws((best,), judged.pictures, resamples, seed)
+    known = drawn[np.isfinite(drawn)]
+    return float(known.mean()) if len(known) else math.nan
 
 
 def _choose(found: Curve, goal: Goal, wanted: float) -> OperatingPoint | None:
