@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from metric_builders import dataset, picture, predictions, random_predictions, random_truth
 
-from vitruvian.data.dataset import Dataset
+from vitruvian.data.dataset import Annotation, Dataset
 from vitruvian.metrics import MetricError, Predictions, evaluate_boxes, fit_thresholds
 from vitruvian.metrics.curves import curve, curves
 from vitruvian.metrics.judging import judge
@@ -161,3 +161,12 @@ def test_nothing_to_fit_gives_no_bagged_threshold() -> None:
     assert math.isnan(bagged_threshold(matches, 1))  # no boxes
     nothing = match(judge(truth, predictions(("a", "b"))), ious=(0.5,))
     assert math.isnan(bagged_threshold(nothing, 0))
+
+
+def test_what_lies_on_a_box_to_ignore_moves_no_bagged_threshold() -> None:
+    """Were it wrong, the lower of the two right ones would not be worth what stands before it."""
+    boxes = (Annotation("a", A, 1), Annotation("a", B, 2), Annotation("a", C, 3, ignore=True))
+    truth = dataset(("a",), picture(1, exhaustive=["a"], annotations=boxes))
+    on_ignored = [(1, "a", C, 0.80 - 0.01 * i) for i in range(9)]
+    found = predictions(("a",), (1, "a", A, 0.9), *on_ignored, (1, "a", B, 0.5))
+    assert bagged_threshold(match(judge(truth, found), ious=(0.5,)), 0) == 0.5
