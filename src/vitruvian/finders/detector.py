@@ -68,6 +68,8 @@ class Detector:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
+        # Threads that wait for the next picture would take the processor from what comes after the network.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         try:
             self._session = ort.InferenceSession(str(model.path), options, providers=_providers(device))
         except (RuntimeError, ValueError) as error:
