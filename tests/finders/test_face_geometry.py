@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vitruvian.finders.detections import Detections, box_iou
-from vitruvian.finders.face_geometry import FACE_FROM_PART, face_from_parts, face_in_head, strongest_region
+from vitruvian.finders.face_geometry import FACE_FROM_PART, face_from_parts, faces_in_heads, strongest_region
 from vitruvian.taxonomy import FACIAL_PARTS
 
 FACE = np.array([40, 50, 140, 160], dtype=np.float32)
@@ -60,7 +60,7 @@ def test_one_part_or_parts_elsewhere_are_not_enough() -> None:
 
 
 def test_the_face_is_in_the_lower_middle_of_the_head() -> None:
-    face = face_in_head(np.array([100, 50, 200, 250], dtype=np.float32))
+    face = faces_in_heads(np.array([[100, 50, 200, 250]], dtype=np.float32))[0]
     assert face.tolist() == pytest.approx([114.6, 129.2, 187.2, 239.2])
 
 

@@ -56,7 +56,7 @@ def look_again(mean: tuple[float, ...], head: float, known: np.ndarray) -> Recov
     heard.scores[0] = (0.98, 0.98, 0.9, head)
     proposal = np.array([[250, 250, 330, 330]], dtype=np.float32), np.array([0.9], dtype=np.float32)
     look._read = lambda *_: proposal  # type: ignore[assignment]
-    look._witnesses = SimpleNamespace(hear=lambda *_: heard)  # type: ignore[assignment]
+    look._witnesses = SimpleNamespace(look=lambda *_: None, hear=lambda *_: heard)  # type: ignore[assignment]
     labels = len(first.card.labels)
     scores, places = np.full((1, 169, labels), 0.5, np.float32), np.zeros((1, 169, labels, 4), np.float32)
     maps = (np.ones((1, labels, 13, 13), np.float32),)
@@ -69,6 +69,48 @@ def test_a_head_that_speaks_for_a_face_is_named_as_evidence() -> None:
     assert found.evidence[0][HEAD] == 0.7
     assert "nose" in found.evidence[0]
     assert HEAD not in look_again((240, 240, 330, 330), 0.0, KNOWN).evidence[0]
+
+
+@pytest.mark.parametrize(("score", "box", "read"), [
+    (0.12, (250, 250, 330, 330), True),
+    (0.08, (250, 250, 330, 330), False),
+    (0.4, (110, 110, 190, 190), False),  # of the face that is sure
+])  # fmt: skip
+def test_maps_are_read_only_where_the_first_pass_sees_a_trace_of_a_further_face(
+    score: float, box: tuple[float, ...], read: bool
+) -> None:
+    first = find_model()
+    look = SecondLook(Detector(first), find_second_look(first.card))
+    asked = []
+
+    def reader(*_: object) -> tuple[np.ndarray, np.ndarray]:
+        asked.append(True)
+        return np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
+
+    look._read = reader  # type: ignore[assignment]
+    labels = first.card.labels
+    scores = np.full((1, 169, len(labels)), 0.05, np.float32)
+    scores[0, 7, labels.index("whole face")] = score
+    maps = (np.ones((1, len(labels), 13, 13), np.float32),)
+    places = np.tile(np.asarray(box, np.float32), (1, 169, len(labels), 1))
+    assert len(look(OutputWithMaps(scores, places, (32,), maps, maps), Letterbox.fit(416, 416, 416), KNOWN)) == 0
+    assert bool(asked) == read
+
+
+def test_reading_on_another_core_changes_nothing() -> None:
+    first = find_model()
+    detector = Detector(first, threads=1)
+    picture = hidden_face()
+    output, letterbox = detector.dense(picture, picture.shape[1], picture.shape[0])
+    alone, aside = (SecondLook(detector, find_second_look(first.card), threads) for threads in (1, 2))
+    nothing = np.zeros((0, 4), dtype=np.float32)
+    one, two = (look.propose(output, letterbox, nothing) for look in (alone, aside))
+    assert len(one) > 0
+    for name in ("boxes", "scores", "telling"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+    aside._read = None  # type: ignore[assignment]
+    with pytest.raises(TypeError):  # what goes wrong there is told here
+        aside.propose(output, letterbox, nothing)
 
 
 def test_a_face_that_its_witnesses_move_onto_a_sure_one_is_dropped() -> None:

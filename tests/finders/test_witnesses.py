@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vitruvian.finders.detector import Detector, OutputWithMaps
-from vitruvian.finders.face_geometry import face_in_head
+from vitruvian.finders.face_geometry import faces_in_heads
 from vitruvian.finders.geometry import fit
 from vitruvian.finders.recovery import fresh_faces
 from vitruvian.finders.witnesses import PLACE_TERMS, TELLING, Heard, Witnesses, settle
@@ -36,7 +36,9 @@ def hear(*found: tuple[str, Box, float], names: tuple[str, ...] = NAMES, boxes: 
     first = cast(Detector, SimpleNamespace(names=names, card=SimpleNamespace(nms_iou=0.5)))
     reader = np.asarray(boxes, dtype=np.float32).reshape(-1, 4)
     letterbox = Letterbox.fit(128, 128, 128)
-    return Witnesses(first).hear(output, letterbox, reader, np.linspace(0.5, 0.4, len(boxes), dtype=np.float32))
+    witnesses = Witnesses(first)
+    scores = np.linspace(0.5, 0.4, len(boxes), dtype=np.float32)
+    return witnesses.hear(witnesses.look(output, letterbox), reader, scores)
 
 
 def said(heard: Heard) -> tuple[np.ndarray, np.ndarray]:
@@ -55,7 +57,7 @@ def test_where_nobody_else_speaks_the_readers_box_stands() -> None:
 
 def test_a_head_speaks_for_the_face_in_it_and_says_where_it_is() -> None:
     box, row = said(hear(("Human head", HEAD, 0.8)))
-    usual = face_in_head(np.asarray(HEAD, dtype=np.float32))
+    usual = faces_in_heads(np.asarray([HEAD], dtype=np.float32))[0]
     np.testing.assert_allclose(box, (np.asarray(READER) + usual) / 2, rtol=1e-5)
     assert row[3] == pytest.approx(0.8 * fit("whole face", READER, "Human head", HEAD), rel=1e-4)
     assert row[3] > 0.4
@@ -79,7 +81,7 @@ def test_the_first_passes_faint_face_is_heard_where_it_is_the_same() -> None:
     assert row[1] == pytest.approx(np.log(0.2 / 0.8), rel=1e-4)
     np.testing.assert_allclose(box, (np.asarray(READER) + FAINT) / 2, rtol=1e-5)
     box, _ = said(hear(("whole face", FAINT, 0.2), ("Human head", HEAD, 0.8)))
-    usual = face_in_head(np.asarray(HEAD, dtype=np.float32))
+    usual = faces_in_heads(np.asarray([HEAD], dtype=np.float32))[0]
     np.testing.assert_allclose(box, (np.asarray(READER) + FAINT + usual) / 3, rtol=1e-5)
 
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitruvian.finders.detections import Detections, box_iou
+from vitruvian.finders.detections import Detections
+from vitruvian.finders.geometry import area, centre, iou
+from vitruvian.scene import Box
 
 FACE_FROM_PART: Mapping[str, tuple[tuple[float, ...], float]] = {
     "right eye face": ((-0.397, -0.863, 1.127, 0.639), 0.134),
@@ -58,47 +61,45 @@ def face_from_parts(parts: Detections, region: NDArray[np.float32]) -> FaceFromP
     """The face that the parts in a region agree on.
 
     Args:
-        parts: Facial parts, also unsure ones; of each label the best in the region counts.
+        parts: Of labels in :data:`FACE_FROM_PART`, also unsure ones, best score first; of each label the best in the
+            region counts.
         region: ``(4,)`` box of the strongest activation, in the same pixels.
 
     Returns:
         None where fewer than two parts agree, or their face does not hold the middle of the region.
     """
     centres = (parts.boxes[:, :2] + parts.boxes[:, 2:]) / 2
-    inside = ((centres >= region[:2]) & (centres <= region[2:])).all(axis=1)
-    ideas, weights, scores, names = [], [], [], []
-    for row in np.flatnonzero(inside):  # best score first, so the first of a label is its best
-        name = parts.names[parts.labels[row]]
-        if name not in FACE_FROM_PART or name in names:
-            continue
-        edges, spread = FACE_FROM_PART[name]
-        unit = float(np.sqrt((parts.boxes[row, 2:] - parts.boxes[row, :2]).prod()))
-        ideas.append(np.tile(centres[row], 2) + unit * np.asarray(edges, dtype=np.float32))
-        weights.append(float(parts.scores[row]) / (unit * spread) ** 2)
-        scores.append(float(parts.scores[row]))
-        names.append(name)
-    if len(ideas) < _LEAST_PARTS:
+    inside = np.flatnonzero(((centres >= region[:2]) & (centres <= region[2:])).all(axis=1))
+    best: dict[str, int] = {}
+    for row, label in zip(inside.tolist(), parts.labels[inside].tolist(), strict=True):
+        best.setdefault(parts.names[label], row)
+    ideas: list[Box] = []
+    weights, scores = [], [float(parts.scores[row]) for row in best.values()]
+    for (name, row), score in zip(best.items(), scores, strict=True):
+        part: Box = tuple(parts.boxes[row].tolist())
+        (left, top, right, bottom), spread = FACE_FROM_PART[name]
+        (x, y), unit = centre(part), sqrt(area(part))
+        ideas.append((x + unit * left, y + unit * top, x + unit * right, y + unit * bottom))
+        weights.append(score / (unit * spread) ** 2)
+    agreeing = [[k for k, other in enumerate(ideas) if iou(idea, other) >= _AGREE] for idea in ideas]
+    if max(map(len, agreeing), default=0) < _LEAST_PARTS:
         return None
-    boxes = np.asarray(ideas, dtype=np.float32)
     # The idea that others share most, then their weighted mean: a part that is none must not pull the face away.
-    shared = (box_iou(boxes[:, None], boxes) >= _AGREE) & ~np.eye(len(boxes), dtype=bool)
-    share = shared @ np.asarray(scores)
-    agree = box_iou(boxes[share.argmax()], boxes) >= _AGREE
-    if agree.sum() < _LEAST_PARTS:
+    agree = agreeing[max(range(len(ideas)), key=lambda n: sum(scores[k] for k in agreeing[n] if k != n))]
+    total = sum(weights[k] for k in agree)
+    face = [sum(weights[k] * ideas[k][edge] for k in agree) / total for edge in range(4)]
+    x, y = (region[0] + region[2]) / 2, (region[1] + region[3]) / 2
+    if not (face[0] <= x <= face[2] and face[1] <= y <= face[3]):
         return None
-    face = np.average(boxes[agree], axis=0, weights=np.asarray(weights)[agree]).astype(np.float32)
-    middle = (region[:2] + region[2:]) / 2
-    if not ((middle >= face[:2]) & (middle <= face[2:])).all():
-        return None
-    chosen = {name: score for name, score, kept in zip(names, scores, agree, strict=True) if kept}
-    return FaceFromParts(face, float(1 - np.prod([1 - score for score in chosen.values()])), chosen)
+    chosen = {name: scores[k] for k, name in enumerate(best) if k in agree}
+    return FaceFromParts(np.asarray(face, dtype=np.float32), 1 - prod(1 - score for score in chosen.values()), chosen)
 
 
-def face_in_head(head: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``(4,)`` box of the whole face where it usually is in a head's ``(4,)`` box."""
-    low, side = np.tile(head[:2], 2), np.tile(head[2:] - head[:2], 2)
-    face: NDArray[np.float32] = (low + side * np.asarray(FACE_IN_HEAD, dtype=np.float32)).astype(np.float32)
-    return face
+def faces_in_heads(heads: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``(N, 4)`` boxes of the whole faces where they usually are in heads, boxes with or without further columns."""
+    low, side = np.tile(heads[:, :2], 2), np.tile(heads[:, 2:4] - heads[:, :2], 2)
+    faces: NDArray[np.float32] = (low + side * np.asarray(FACE_IN_HEAD, dtype=np.float32)).astype(np.float32)
+    return faces
 
 
 def strongest_region(heat: NDArray[np.float32], stride: int, share: float = 0.5) -> NDArray[np.float32] | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from vitruvian.finders.detections import decode, suppress
+from vitruvian.finders.detections import Detections, decode, suppress
 from vitruvian.finders.detector import Detector, OutputWithMaps
 from vitruvian.finders.face_geometry import FACE_FROM_PART, face_from_parts, strongest_region
 from vitruvian.finders.map_pictures import MapMaker
@@ -92,11 +92,10 @@ class MapFree:
         self._names = first.names
         self._nms_iou = first.card.nms_iou
         self._parts = [i for i, name in enumerate(first.names) if name in FACIAL_PARTS.names]
-        # Beyond any score, so that labels without a usual place do not count.
-        self._limits = np.asarray([_UNSURE_PART if n in FACE_FROM_PART else 2.0 for n in first.names], dtype=np.float32)
+        self._telling = np.flatnonzero([name in FACE_FROM_PART for name in first.names])
 
     def __call__(self, output: OutputWithMaps, letterbox: Letterbox, threshold: float) -> Found:
-        parts = decode(output.scores[0], output.boxes[0], self._names, self._limits, self._nms_iou)
+        parts = self._sights(output)
         boxes, scores = [], []
         for level, stride in zip(output.hirescam, output.strides, strict=True):
             region = strongest_region(np.maximum(level[0][self._parts], 0).mean(axis=0), stride)
@@ -108,3 +107,12 @@ class MapFree:
         values = np.asarray(scores, dtype=np.float32)
         kept = suppress(found, values, np.zeros(len(values), dtype=np.int64), self._nms_iou)
         return found[kept], values[kept]
+
+    def _sights(self, output: OutputWithMaps) -> Detections:
+        """Every sight of a part that tells where its face is, best first; duplicates do not matter where it is read."""
+        rows, columns = np.nonzero(output.scores[0][:, self._telling] >= _UNSURE_PART)
+        labels = self._telling[columns]
+        scores = output.scores[0][rows, labels]
+        order = np.argsort(-scores, kind="stable")
+        rows, labels = rows[order], labels[order]
+        return Detections(output.boxes[0][rows, labels], scores[order], labels, self._names)

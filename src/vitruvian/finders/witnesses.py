@@ -15,13 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vitruvian.finders.detections import Detections, box_area, box_iou, box_overlap, decode
+from vitruvian.finders.detections import box_area, box_iou, box_overlap, suppress
 from vitruvian.finders.detector import Detector, OutputWithMaps
-from vitruvian.finders.face_geometry import face_in_head
+from vitruvian.finders.face_geometry import faces_in_heads
 from vitruvian.finders.geometry import fit
 from vitruvian.finders.map_readers import MapFree
 from vitruvian.images import Letterbox
-from vitruvian.scene import Box
 from vitruvian.taxonomy import FACIAL_PARTS, WHOLE_FACE
 from vitruvian.zoo.cards import Fusion
 
@@ -136,6 +135,25 @@ def settle(heard: Heard, place: Sequence[Sequence[float]]) -> tuple[NDArray[np.f
     return boxes, rows
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sights:
+    """What witnesses see in a picture, whatever the reader proposes; boxes in pixels of the network's input.
+
+    Attributes:
+        output: Of the first pass.
+        faces: ``(F, 5)`` float32 ``xyxy`` and score of the faces that facial parts agree on.
+        heads: ``(M, 5)`` the same of heads.
+        parts: ``(P, 5)`` the same of every telling part, the surest last.
+        places: ``(P,)`` which of :data:`TELLING` each of these is.
+    """
+
+    output: OutputWithMaps
+    faces: NDArray[np.float32]
+    heads: NDArray[np.float32]
+    parts: NDArray[np.float32]
+    places: NDArray[np.int64]
+
+
 class Witnesses:
     """The witnesses that a detector of whole faces, and of other parts, provides."""
 
@@ -147,66 +165,59 @@ class Witnesses:
         self._place = np.array([TELLING.index(label) if label in TELLING else -1 for label in first.names])
         self._nms_iou = first.card.nms_iou
 
-    def hear(
-        self, output: OutputWithMaps, letterbox: Letterbox, boxes: NDArray[np.float32], scores: NDArray[np.float32]
-    ) -> Heard:
-        """Hear all witnesses on what the reader proposes.
+    def look(self, output: OutputWithMaps, letterbox: Letterbox) -> Sights:
+        """What the witnesses see in a picture, whatever the reader proposes.
 
         Args:
             output: What the first pass gave, a batch of one.
             letterbox: How the picture was fitted into the network's input.
-            boxes, scores: ``(N, 4)`` and ``(N,)`` of the reader.
         """
-        heard = Heard.silence(len(boxes))
-        if not len(boxes):
-            return heard
-        faint = self._found(output, self._face, _LEAST, boxes)
-        parts, agreement = self._agreement(output, letterbox, 0.0)
-        heads = None if self._head is None else self._found(output, self._head, _LEAST_HEAD)
-        same_faint = box_iou(boxes[:, None], faint.boxes) >= _SAME_BOX
-        same_parts = box_iou(boxes[:, None], parts) >= _AGREEING
-        for n, (box, score) in enumerate(zip(boxes, scores, strict=True)):
-            said = (
-                (box, float(score)),
-                _best(same_faint[n], faint.boxes, faint.scores),
-                _best(same_parts[n], parts, agreement),
-                _head_around(box, heads),
-            )
-            for witness, words in enumerate(said):
-                if words is not None:
-                    heard.boxes[n, witness], heard.scores[n, witness] = words
-        self._listen_to_parts(output, boxes, heard.telling)
-        return heard
-
-    def _listen_to_parts(
-        self, output: OutputWithMaps, boxes: NDArray[np.float32], telling: NDArray[np.float32]
-    ) -> None:
-        """Fill in, for each box and telling label, the surest whose middle is near."""
         rows, labels = np.nonzero(output.scores[0] >= _LEAST_PART)
         told = self._place[labels] >= 0
         rows, labels = rows[told], labels[told]
         scores = output.scores[0][rows, labels]
         order = np.argsort(scores, kind="stable")
-        parts = output.boxes[0][rows[order], labels[order]]
-        words, places = np.column_stack((parts, scores[order])), self._place[labels[order]]
-        near = np.ones((len(boxes), len(parts)), dtype=bool)
-        for axis in (0, 1):
-            middle, size = (boxes[:, axis] + boxes[:, axis + 2]) / 2, boxes[:, axis + 2] - boxes[:, axis]
-            away = np.abs((parts[:, axis] + parts[:, axis + 2]) / 2 - middle[:, None])
-            near &= away <= _REACH * size[:, None]
-        face, part = np.nonzero(near)  # of each face and label the surest comes last, and stays
-        telling[face, places[part]] = words[part]
+        rows, labels = rows[order], labels[order]
+        return Sights(
+            output,
+            faces=np.column_stack(self._agreement(output, letterbox, 0.0)),
+            heads=self._seen(output, self._head, _LEAST_HEAD),
+            parts=np.column_stack((output.boxes[0][rows, labels], scores[order])),
+            places=self._place[labels],
+        )
 
-    def _found(
-        self, output: OutputWithMaps, label: int, least: float, near: NDArray[np.float32] | None = None
-    ) -> Detections:
-        """What the first pass sees of a label, however faintly; only ``near`` some boxes, where there are any."""
+    def hear(self, sights: Sights, boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> Heard:
+        """Hear all witnesses on what the reader proposes.
+
+        Args:
+            sights: What they saw.
+            boxes, scores: ``(N, 4)`` and ``(N,)`` of the reader.
+        """
+        heard = Heard.silence(len(boxes))
+        if not len(boxes):
+            return heard
+        heard.boxes[:, 0], heard.scores[:, 0] = boxes, scores
+        faint = self._seen(sights.output, self._face, _LEAST, boxes)
+        _speak(heard, 1, (box_iou(boxes[:, None], faint) >= _SAME_BOX) * faint[:, 4], faint)
+        _speak(heard, 2, (box_iou(boxes[:, None], sights.faces) >= _AGREEING) * sights.faces[:, 4], sights.faces)
+        _speak(heard, 3, _in_heads(boxes, sights.heads), faces_in_heads(sights.heads))
+        _listen_to_parts(sights, boxes, heard.telling)
+        return heard
+
+    def _seen(
+        self, output: OutputWithMaps, label: int | None, least: float, near: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """``(M, 5)`` boxes and scores where the first pass sees a label; only ``near`` some boxes, if there are any."""
+        if label is None:
+            return np.zeros((0, 5), dtype=np.float32)
         rows = np.flatnonzero(output.scores[0][:, label] >= least)
-        scores, boxes = output.scores[0][rows, label, None], output.boxes[0][rows, label]
+        boxes = output.boxes[0][rows, label]
         if near is not None:  # in a crowd, suppressing all that is faint would take longer than the network does
-            kept = (box_iou(near[:, None], boxes) >= _NEAR).any(axis=0)
-            scores, boxes = scores[kept], boxes[kept]
-        return decode(scores, boxes[:, None], (self._names[label],), least, self._nms_iou)
+            close = (box_iou(near[:, None], boxes) >= _NEAR).any(axis=0)
+            rows, boxes = rows[close], boxes[close]
+        scores = output.scores[0][rows, label]
+        kept = suppress(boxes, scores, np.zeros(len(rows), dtype=np.int64), self._nms_iou)
+        return np.column_stack((boxes[kept], scores[kept]))
 
 
 def joined(fusion: Fusion, rows: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -216,33 +227,46 @@ def joined(fusion: Fusion, rows: NDArray[np.float64]) -> NDArray[np.float32]:
     return result
 
 
-_Words = tuple[NDArray[np.float32], float]
-"""Where a witness sees the face, and how sure it is."""
+def _speak(heard: Heard, witness: int, sure: NDArray[np.float32], boxes: NDArray[np.float32]) -> None:
+    """Let a witness say the surest that it knows of each face.
+
+    Args:
+        heard: Filled in.
+        witness: Its column.
+        sure: ``(N, M)`` how sure each of M sights is of each face; 0 of other faces.
+        boxes: ``(M, 4)`` where these see it; further columns do not matter.
+    """
+    if not sure.size:
+        return
+    best = sure.argmax(axis=1)
+    speaks = np.flatnonzero(sure[np.arange(len(sure)), best])
+    best = best[speaks]
+    heard.boxes[speaks, witness], heard.scores[speaks, witness] = boxes[best, :4], sure[speaks, best]
 
 
-def _best(same: NDArray[np.bool_], boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> _Words | None:
-    """The surest of those that speak of the same face."""
-    if not same.any():
-        return None
-    best = int(np.where(same, scores, -1.0).argmax())
-    return boxes[best], float(scores[best])
+def _in_heads(boxes: NDArray[np.float32], heads: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``(N, M)`` how surely each box is the face of a head: its score times how usual the face's place in it is."""
+    sure = np.zeros((len(boxes), len(heads)), dtype=np.float32)
+    # How usual it is lies between 0 and the share of the face inside the head.
+    most = box_overlap(boxes[:, None], heads) / np.maximum(box_area(boxes), 1e-6)[:, None] * heads[:, 4]
+    faces, owners = boxes.tolist(), heads.tolist()
+    for face, head in np.argwhere(most >= _LEAST_HEAD).tolist():
+        *owner, score = owners[head]
+        value = score * fit(WHOLE_FACE, tuple(faces[face]), HEAD, tuple(owner))
+        if value >= _LEAST_HEAD:
+            sure[face, head] = value
+    return sure
 
 
-def _head_around(box: NDArray[np.float32], heads: Detections | None) -> _Words | None:
-    """How surely the box is the face of one of the heads: its score times how usual the face's place in it is."""
-    if heads is None or not len(heads):
-        return None
-    agreement, best = _LEAST_HEAD, None
-    for row in np.flatnonzero(box_overlap(box, heads.boxes) > 0):
-        value = float(heads.scores[row]) * fit(WHOLE_FACE, _box(box), HEAD, _box(heads.boxes[row]))
-        if value >= agreement:
-            agreement, best = value, row
-    return None if best is None else (face_in_head(heads.boxes[best]), agreement)
-
-
-def _box(box: NDArray[np.float32]) -> Box:
-    x1, y1, x2, y2 = (float(edge) for edge in box)
-    return x1, y1, x2, y2
+def _listen_to_parts(sights: Sights, boxes: NDArray[np.float32], telling: NDArray[np.float32]) -> None:
+    """Fill in, for each box and telling label, the surest whose middle is near."""
+    near = np.ones((len(boxes), len(sights.parts)), dtype=bool)
+    for axis in (0, 1):
+        middle, size = (boxes[:, axis] + boxes[:, axis + 2]) / 2, boxes[:, axis + 2] - boxes[:, axis]
+        away = np.abs((sights.parts[:, axis] + sights.parts[:, axis + 2]) / 2 - middle[:, None])
+        near &= away <= _REACH * size[:, None]
+    face, part = np.nonzero(near)  # of each face and label the surest comes last, and stays
+    telling[face, sights.places[part]] = sights.parts[part]
 
 
 def _logit(scores: NDArray[np.float64]) -> NDArray[np.float64]:
