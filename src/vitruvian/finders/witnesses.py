@@ -158,7 +158,6 @@ class Witnesses:
     """The witnesses that a detector of whole faces, and of other parts, provides."""
 
     def __init__(self, first: Detector) -> None:
-        self._names = first.names
         self._face = first.names.index(WHOLE_FACE)
         self._head = first.names.index(HEAD) if HEAD in first.names else None
         self._agreement = MapFree(first)
