@@ -291,7 +291,7 @@ def main() -> None:
                 shown = surrounded(shown, resize(around, WIDTH * arguments.far, HEIGHT * arguments.far), rng)
             truths = []
             path = folder / f"{number:02d}.mp4"
-            with write_video(path, RATE) as writer:
+            with write_video(path, RATE, repeatable=True) as writer:
                 for i, (picture, truth) in enumerate(shown):
                     writer.add(picture, i / RATE)
                     truths.append(truth)

@@ -112,6 +112,18 @@ def test_odd_sides_are_padded_and_opencv_plays_what_is_written(tmp_path: Path) -
     assert np.abs(played[0].astype(int) - (200, 30, 30)).max() < 12
 
 
+def test_a_repeatable_file_is_written_without_what_makes_it_differ(tmp_path: Path) -> None:
+    """x264 says in the file how it was set."""
+    for repeatable, tree in ((True, b"mbtree=0"), (False, b"mbtree=1")):
+        with write_video(tmp_path / "a.mp4", 25, repeatable) as writer:
+            for i, picture in enumerate(pictures(5)):
+                writer.add(picture, i / 25)
+        data = (tmp_path / "a.mp4").read_bytes()
+        if b"x264" not in data:
+            pytest.skip("another encoder of H.264")
+        assert tree in data
+
+
 def test_what_is_written_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     def interrupted() -> None:
         with write_video(tmp_path / "a.mp4", 25) as writer:

@@ -221,8 +221,9 @@ def _reason(error: Exception) -> str:
 class VideoWriter:
     """Writes frames as H.264 in MP4, with their times; made by :func:`write_video`."""
 
-    def __init__(self, container: Any, rate: float) -> None:
+    def __init__(self, container: Any, rate: float, repeatable: bool = False) -> None:
         self._container, self._rate = container, rate
+        self._options = {"crf": _QUALITY, "preset": "veryfast"} | ({"x264-params": "no-mbtree=1"} if repeatable else {})
         self._stream: Any = None
         self._last = -1
 
@@ -236,7 +237,7 @@ class VideoWriter:
         if self._stream is None:
             self._stream = self._container.add_stream("h264", rate=Fraction(self._rate).limit_denominator(1001))
             self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
-            self._stream.options = {"crf": _QUALITY, "preset": "veryfast"}
+            self._stream.options = self._options
             self._stream.codec_context.time_base = _CLOCK
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
         self._last = max(round(time / _CLOCK), self._last + 1)
@@ -250,12 +251,14 @@ class VideoWriter:
 
 
 @contextmanager
-def write_video(path: Path, rate: float) -> Iterator[VideoWriter]:
+def write_video(path: Path, rate: float, repeatable: bool = False) -> Iterator[VideoWriter]:
     """A writer of an MP4 file at ``path``, which appears whole or not at all.
 
     Args:
         path: The file; its folder is made.
         rate: Frames a second, roughly: players are told, the times of the frames count.
+        repeatable: The same frames make the same file, a larger one: x264's macroblock tree is left out, which gives
+            the same frames other bits from one run to the next.
 
     Raises:
         VideoError: when it cannot be written.
@@ -266,7 +269,7 @@ def write_video(path: Path, rate: float) -> Iterator[VideoWriter]:
     try:
         # The index goes to the front, so that a browser can start to play before it has everything.
         with av.open(str(partial), "w", format="mp4", options={"movflags": "faststart"}) as container:
-            writer = VideoWriter(container, rate)
+            writer = VideoWriter(container, rate, repeatable)
             yield writer
             writer.finish()
         os.replace(partial, path)
