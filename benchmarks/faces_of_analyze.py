@@ -1,4 +1,4 @@
-"""Faces that ``analyze`` reports at the shipped thresholds, by the first pass alone and with the second look.
+"""Faces that ``analyze`` reports at the shipped thresholds: first pass alone, with the second look, with hidden faces.
 
     python benchmarks/faces_of_analyze.py DATA
 
@@ -22,13 +22,17 @@ from vitruvian.taxonomy import WHOLE_FACE
 
 
 def main(data: Path) -> None:
-    """Print both counts for both ways."""
+    """Print both counts for each way."""
     import numpy as np
 
     faces68 = with_facial_parts(Dataset.load(data / "faces68" / "val.json", exhaustive="none"))
     parts = Dataset.load(data / "parts" / "val.json")
     infants = by_view(parts.map(lambda picture: picture if picture.source == INFANTS else None))
-    for name, analyzer in (("first pass", Analyzer(recover=False)), ("with second look", Analyzer())):
+    for name, analyzer in (
+        ("first pass", Analyzer(recover=False)),
+        ("with second look", Analyzer()),
+        ("with hidden faces", Analyzer(hidden_faces=True)),
+    ):
 
         def find(picture, analyzer=analyzer):  # type: ignore[no-untyped-def]
             faces = analyzer.analyze(picture).faces

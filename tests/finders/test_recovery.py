@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from vitruvian import Analyzer
+from vitruvian.finders.detections import Detections
 from vitruvian.finders.detector import Detector, OutputWithMaps
+from vitruvian.finders.face_geometry import faces_in_heads
 from vitruvian.finders.recovery import Recovered, SecondLook, found_again
 from vitruvian.finders.witnesses import HEAD, Heard, joined
 from vitruvian.images import Letterbox, read_picture, sample_picture
@@ -126,6 +128,25 @@ def test_a_card_with_witnesses_of_another_version_is_refused() -> None:
     other = ModelFile(second.path, second.card.model_copy(update={"fusion": fusion}))
     with pytest.raises(ModelError, match=r"'second_look' is of another version: fusion.place has 90 rows, not 91"):
         SecondLook(Detector(first), other)
+
+
+def test_a_head_without_a_face_has_its_hidden_face_reported_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = Detector(find_model(), threads=1).names
+    head, face = names.index("Human head"), names.index("whole face")
+    boxes = np.array([[100, 100, 200, 200], [300, 100, 400, 200], [330, 130, 380, 190]], dtype=np.float32)
+    found = Detections(boxes, np.array([0.9, 0.8, 0.7], np.float32), np.array([head, head, face]), names)
+    monkeypatch.setattr(Detector, "detect", lambda *_: found)
+    pixels = np.zeros((300, 500, 3), np.uint8)
+    plain = Analyzer(recover=False, threads=1).analyze(pixels)
+    assert [other.found_by for other in plain.faces] == ["first_pass"]
+    both = Analyzer(recover=False, threads=1, hidden_faces=True).analyze(pixels)
+    [hidden] = [other for other in both.faces if other.found_by == "recovery"]
+    np.testing.assert_allclose(hidden.box, faces_in_heads(boxes[:1])[0], atol=0.01)
+    assert hidden.score == pytest.approx(0.9)
+    assert hidden.evidence is not None
+    assert (hidden.evidence.reason, dict(hidden.evidence.parts)) == ("head without a face", {"Human head": 0.9})
+    assert hidden.person == next(part.person for part in both.parts if part.box[0] == 100)
+    assert [other.box for other in both.faces if other.found_by == "first_pass"] == [plain.faces[0].box]
 
 
 def hidden_face() -> np.ndarray:

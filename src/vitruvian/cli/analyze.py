@@ -56,6 +56,9 @@ def analyze(
             show_default=False,
         ),
     ] = None,
+    hidden_faces: Annotated[
+        bool, typer.Option("--hidden-faces", help="Report faces of heads that are turned away, or buried, too.")
+    ] = False,
     every: Annotated[int, typer.Option(min=1, help="Of a video, look at each so-manieth frame.")] = 1,
     one_face: Annotated[
         bool, typer.Option("--one-face", help="Of a video, keep one face a frame: that of the surest track.")
@@ -85,7 +88,7 @@ def analyze(
     for error in found.errors:
         fail(error)
     wanted = None if labels is None else [name.strip() for name in labels.split(",") if name.strip()]
-    analyzer = Analyzer(model, threshold, wanted, device, size, threads, recover=recover)
+    analyzer = Analyzer(model, threshold, wanted, device, size, threads, recover=recover, hidden_faces=hidden_faces)
     videos = tuple(file for file in found.pictures if file.path.suffix.lower() in VIDEO_SUFFIXES)
     pictures = tuple(file for file in found.pictures if file not in videos)
     if videos:

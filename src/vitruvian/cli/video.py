@@ -138,8 +138,8 @@ def _scenes(run: VideoRun, file: PictureFile, records: Path | None) -> Iterator[
 def _request(run: VideoRun, path: Path) -> str:
     """All that is seen in the frames depends on, and the code that looks."""
     analyzer = run.analyzer
-    recovers = analyzer.second_look is not None
-    seen = (analyzer.detector.card.sha256, analyzer.detector.size, analyzer.thresholds, recovers)
+    looks = analyzer.second_look is not None, analyzer.hidden_faces
+    seen = (analyzer.detector.card.sha256, analyzer.detector.size, analyzer.thresholds, *looks)
     return request_key(path, __version__, run.every, *seen)
 
 

@@ -15,14 +15,21 @@ from vitruvian.finders.assign import assign
 from vitruvian.finders.detections import Detections
 from vitruvian.finders.detector import Detector
 from vitruvian.finders.errors import LabelError
+from vitruvian.finders.face_geometry import faces_in_heads
+from vitruvian.finders.geometry import centre
 from vitruvian.finders.recovery import SecondLook, known_faces
+from vitruvian.finders.witnesses import HEAD
 from vitruvian.images import Limits, read_reduced
 from vitruvian.scene import Box, Evidence, Face, Part, Scene
 from vitruvian.taxonomy import WHOLE_FACE
-from vitruvian.zoo import DEFAULT_MODEL, find_model, find_second_look
+from vitruvian.zoo import DEFAULT_MODEL, ModelError, find_model, find_second_look
 
 if TYPE_CHECKING:
     from PIL import Image
+
+
+HIDDEN = "head without a face"
+"""Reason of the evidence of a face that is not seen."""
 
 
 class Analyzer:
@@ -39,9 +46,11 @@ class Analyzer:
         recover: Look again, in the activation maps, for faces that the first pass is not sure of
             (:mod:`vitruvian.finders.recovery`); they say so in ``found_by`` and name their evidence. None does so where
             a model ships that was taught on the maps of this one.
+        hidden_faces: For every head without a face, report where its face would be: it may be turned away or buried in
+            a pillow. For who blurs faces, or has to know that one is not in view; its evidence says so.
 
     Raises:
-        ModelError, DeviceError: when the model cannot be loaded.
+        ModelError, DeviceError: when the model cannot be loaded, or finds no heads to look for hidden faces in.
         LabelError: for a label that the model does not have.
         ValueError: for a threshold outside 0..1.
 
@@ -61,8 +70,12 @@ class Analyzer:
         threads: int = 0,
         limits: Limits = Limits(),
         recover: bool | None = None,
+        hidden_faces: bool = False,
     ) -> None:
         self.detector = Detector(find_model(model), device, threads, size)
+        self.hidden_faces = hidden_faces
+        if hidden_faces and not {HEAD, WHOLE_FACE} <= set(self.detector.names):
+            raise ModelError(f"model {self.detector.card.name!r} does not know both {HEAD!r} and {WHOLE_FACE!r}")
         self.second_look: SecondLook | None = None
         reader = None if recover is False else find_second_look(self.detector.card)
         if recover or reader is not None:
@@ -127,6 +140,8 @@ class Analyzer:
             limits = thresholds if isinstance(thresholds, Mapping) else dict.fromkeys(self.detector.names, thresholds)
             thresholds = {**limits, WHOLE_FACE: faintest}
         found, recovered = self._passes(pixels, width, height, thresholds)
+        if self.hidden_faces:
+            recovered += self._hidden(found, recovered)
         faint = np.asarray([found.names[label] == WHOLE_FACE for label in found.labels], dtype=bool)
         faint &= found.scores < least
         faces = tuple(
@@ -150,6 +165,16 @@ class Analyzer:
             Face(_box(box), float(score), found_by="recovery", evidence=Evidence("activation maps", parts))
             for box, score, parts in zip(boxes, again.scores, again.evidence, strict=True)
         ]
+
+    def _hidden(self, found: Detections, recovered: Sequence[Face]) -> list[Face]:
+        """Faces of the heads in which the middle of no other lies."""
+        faces = [*known_faces(found[found.scores >= self.face_threshold]).tolist(), *(face.box for face in recovered)]
+        heads = found[found.labels == found.names.index(HEAD)]
+        hidden = []
+        for head, face, score in zip(heads.boxes, faces_in_heads(heads.boxes), heads.scores.tolist(), strict=True):
+            if not any(_holds(head, centre(other)) for other in faces):
+                hidden.append(Face(_box(face), score, "recovery", evidence=Evidence(HIDDEN, {HEAD: round(score, 4)})))
+        return hidden
 
     @property
     def face_threshold(self) -> float:
@@ -188,6 +213,10 @@ def _box(box: NDArray[np.float32]) -> Box:
     # Two decimals: a hundredth of a pixel is far below what any detector resolves.
     x1, y1, x2, y2 = (round(float(value), 2) for value in box)
     return x1, y1, x2, y2
+
+
+def _holds(box: NDArray[np.float32], point: tuple[float, float]) -> bool:
+    return bool(box[0] <= point[0] <= box[2] and box[1] <= point[1] <= box[3])
 
 
 def _only(face: Face, labels: Collection[str]) -> Face:
