@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 _SUPPRESSION = Path(__file__).with_name("suppression.onnx")
 """Of one node, ONNX's NonMaxSuppression, with its inputs boxes, scores, most and iou, and its output kept: onnxruntime
-does in a third of the time what numpy does (medians of decoding 80 everyday scenes and 80 crowds, all labels)."""
+does in about 0.4 of the time what numpy does, whose calls are many and small."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
