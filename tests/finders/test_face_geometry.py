@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vitruvian.finders.detections import Detections, box_iou
+from vitruvian.finders.detector import Detector, OutputWithMaps
 from vitruvian.finders.face_geometry import FACE_FROM_PART, face_from_parts, faces_in_heads, strongest_region
+from vitruvian.finders.map_readers import MapFree
+from vitruvian.images import Letterbox
 from vitruvian.taxonomy import FACIAL_PARTS
 
 FACE = np.array([40, 50, 140, 160], dtype=np.float32)
@@ -47,6 +53,22 @@ def test_a_part_that_disagrees_neither_counts_nor_pulls() -> None:
     assert without is not None
     np.testing.assert_allclose(with_stray.box, without.box)
     assert with_stray.score == pytest.approx(without.score)
+
+
+def test_map_free_takes_the_surest_sight_of_each_part() -> None:
+    stray = np.array([120, 60, 136, 66], dtype=np.float32)
+    sights = [("left face", stray, 0.2), *((name, part_of(FACE, name), 0.4) for name in ("left face", "eyes nose"))]
+    scores = np.zeros((1, len(sights), len(NAMES)), dtype=np.float32)
+    boxes = np.zeros((1, len(sights), len(NAMES), 4), dtype=np.float32)
+    for row, (name, box, score) in enumerate(sights):
+        scores[0, row, NAMES.index(name)], boxes[0, row, NAMES.index(name)] = score, box
+    heat = np.zeros((1, len(NAMES), 26, 26), dtype=np.float32)
+    heat[:, :, 6:20, 5:18] = 1
+    first = cast(Detector, SimpleNamespace(names=NAMES, card=SimpleNamespace(nms_iou=0.5)))
+    output = OutputWithMaps(scores, boxes, (8,), (heat,), ())
+    faces, values = MapFree(first)(output, Letterbox.fit(208, 208, 208), 0.0)
+    assert values.tolist() == pytest.approx([1 - 0.6**2])
+    np.testing.assert_allclose(faces[0][[0, 2]], FACE[[0, 2]], atol=1)
 
 
 def test_one_part_or_parts_elsewhere_are_not_enough() -> None:

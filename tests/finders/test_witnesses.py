@@ -76,6 +76,15 @@ def test_a_detector_without_heads_has_a_witness_less() -> None:
     assert row[3] == 0
 
 
+def test_of_several_that_see_the_face_the_surest_speaks() -> None:
+    left, right = (30.0, 44.0, 74.0, 92.0), (50.0, 44.0, 94.0, 92.0)
+    for first, second in ((0.2, 0.4), (0.4, 0.2)):
+        box, row = said(hear(("whole face", left, first), ("whole face", right, second)))
+        assert row[1] == pytest.approx(np.log(0.4 / 0.6), rel=1e-4)
+        surest = right if second > first else left
+        np.testing.assert_allclose(box, (np.asarray(READER) + surest) / 2, rtol=1e-5)
+
+
 def test_the_first_passes_faint_face_is_heard_where_it_is_the_same() -> None:
     box, row = said(hear(("whole face", FAINT, 0.2), ("whole face", (0.0, 0.0, 30.0, 30.0), 0.3)))
     assert row[1] == pytest.approx(np.log(0.2 / 0.8), rel=1e-4)

@@ -84,7 +84,7 @@ def suppress(
     """
     if len(scores) < 2:
         return np.arange(len(scores))
-    order = np.lexsort((-scores, labels))  # of two that score alike the first stays first
+    order = np.argsort(labels, kind="stable")  # the operator ranks scores itself; of two alike the first is first
     starts = np.flatnonzero(np.diff(labels[order], prepend=-1))
     counts = np.diff(starts, append=len(order))
     group = np.repeat(np.arange(len(starts)), counts)
