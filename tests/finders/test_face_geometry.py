@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from vitruvian.finders.detections import Detections, box_iou
 from vitruvian.finders.detector import Detector, OutputWithMaps
-from vitruvian.finders.face_geometry import FACE_FROM_PART, face_from_parts, faces_in_heads, strongest_region
+from vitruvian.finders.face_geometry import (
+    FACE_FROM_PART,
+    face_from_parts,
+    faces_from_parts,
+    faces_in_heads,
+    strongest_region,
+)
 from vitruvian.finders.map_readers import MapFree
 from vitruvian.images import Letterbox
 from vitruvian.taxonomy import FACIAL_PARTS
@@ -39,9 +45,23 @@ def test_parts_that_agree_make_the_face() -> None:
     found = detections(*((name, part_of(FACE, name), 0.4) for name in ("eyes nose", "left face", "mouth")))
     face = face_from_parts(found, FACE)
     assert face is not None
-    assert box_iou(FACE, face.box[None])[0] > 0.7
-    assert face.score == pytest.approx(1 - 0.6**3, abs=1e-6)
-    assert set(face.parts) == {"eyes nose", "left face", "mouth"}
+    assert box_iou(FACE, face[:4]) > 0.7
+    assert face[4] == pytest.approx(1 - 0.6**3, abs=1e-6)
+
+
+def test_every_set_of_parts_has_its_own_face() -> None:
+    labels = list(FACE_FROM_PART)
+    places = np.zeros((3, len(labels), 4), dtype=np.float32)
+    scores = np.zeros((3, len(labels)), dtype=np.float32)
+    for row, (face, seen) in enumerate(((FACE, ("eyes nose", "left face")), (FACE + 500, ("nose", "mouth", "brows")))):
+        for name in seen:
+            places[row, labels.index(name)], scores[row, labels.index(name)] = part_of(face, name), 0.4
+    places[2, 0], scores[2, 0] = part_of(FACE, labels[0]), 0.9  # nobody agrees with it
+    faces = faces_from_parts(places, scores)
+    assert faces[:, 4].tolist() == pytest.approx([1 - 0.6**2, 1 - 0.6**3, 0.0])
+    np.testing.assert_allclose(faces[:2, [0, 2]], [FACE[[0, 2]], FACE[[0, 2]] + 500], atol=0.1)
+    assert not faces[2].any()
+    assert faces_from_parts(places[:0], scores[:0]).shape == (0, 5)
 
 
 def test_a_part_that_disagrees_neither_counts_nor_pulls() -> None:
@@ -51,8 +71,7 @@ def test_a_part_that_disagrees_neither_counts_nor_pulls() -> None:
     without = face_from_parts(detections(*agreeing), FACE)
     assert with_stray is not None
     assert without is not None
-    np.testing.assert_allclose(with_stray.box, without.box)
-    assert with_stray.score == pytest.approx(without.score)
+    np.testing.assert_allclose(with_stray, without)
 
 
 def test_map_free_takes_the_surest_sight_of_each_part() -> None:

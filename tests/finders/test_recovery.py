@@ -13,7 +13,7 @@ from vitruvian.finders.recovery import Recovered, SecondLook, found_again
 from vitruvian.finders.witnesses import HEAD, Heard, joined
 from vitruvian.images import Letterbox, read_picture, sample_picture
 from vitruvian.zoo import ModelError, ModelFile, find_model, find_second_look
-from vitruvian.zoo.cards import Fusion
+from vitruvian.zoo.cards import Fusion, Place
 
 KNOWN = np.array([[100, 100, 200, 200]], dtype=np.float32)
 
@@ -45,14 +45,17 @@ def test_witnesses_are_joined_as_the_card_says() -> None:
     older = Fusion(reader=2.0, first_pass=0.5, parts=1.0, bias=-1.0)  # of a card from before heads were heard
     np.testing.assert_allclose(joined(older, rows)[:3], expected[:3], rtol=1e-6)
     assert joined(older, rows)[3] == joined(older, np.zeros((1, 5)))[0]
+    terms = np.column_stack((rows, [1.0, 0, 0, 0], [0, 2.0, 0, 0]))
+    np.testing.assert_allclose(joined(fusion, terms), expected, rtol=1e-6)  # a card that does not weigh them
+    weighed = joined(fusion.model_copy(update={"terms": [-1.0, 0.25]}), terms)
+    np.testing.assert_allclose(weighed, 1 / (1 + np.exp(-np.array([0.0, 0.5, 5.5, 3.5]))), rtol=1e-6)
 
 
 def look_again(mean: tuple[float, ...], head: float, known: np.ndarray) -> Recovered:
     """A second look whose reader proposes a box of its own, and whose witnesses say ``mean`` and how sure a head is."""
     first = find_model()
     look = SecondLook(Detector(first), find_second_look(first.card))
-    assert look.fusion is not None
-    look.fusion = look.fusion.model_copy(update={"place": []})
+    look.fusion = Fusion(reader=1.0, first_pass=0.0, parts=0.0, bias=0.0)
     heard = Heard.silence(1)
     heard.boxes[0, :] = mean
     heard.scores[0] = (0.98, 0.98, 0.9, head)
@@ -119,14 +122,21 @@ def test_a_face_that_its_witnesses_move_onto_a_sure_one_is_dropped() -> None:
     assert len(look_again((150, 150, 250, 250), 0.7, KNOWN)) == 0
 
 
-def test_a_card_with_witnesses_of_another_version_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ({"place": Place(hidden=[[0.0]] * 90, edges=[])}, "place.hidden has 90 rows, not 91"),
+        ({"terms": [0.0] * 91}, "terms has 91 rows"),
+    ],
+)
+def test_a_card_with_witnesses_of_another_version_is_refused(rows: dict[str, object], said: str) -> None:
     first = find_model()
     second = find_second_look(first.card)
     assert second is not None
     assert second.card.fusion is not None
-    fusion = second.card.fusion.model_copy(update={"place": second.card.fusion.place[:-1]})
+    fusion = second.card.fusion.model_copy(update=rows)
     other = ModelFile(second.path, second.card.model_copy(update={"fusion": fusion}))
-    with pytest.raises(ModelError, match=r"'second_look' is of another version: fusion.place has 90 rows, not 91"):
+    with pytest.raises(ModelError, match=rf"'second_look' is of another version: fusion.{said}"):
         SecondLook(Detector(first), other)
 
 

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from vitruvian.finders.detector import Detector, OutputWithMaps
-from vitruvian.finders.face_geometry import faces_in_heads
+from vitruvian.finders.face_geometry import FACE_FROM_PART, faces_in_heads
 from vitruvian.finders.geometry import fit
 from vitruvian.finders.recovery import fresh_faces
-from vitruvian.finders.witnesses import PLACE_TERMS, TELLING, Heard, Witnesses, settle
-from vitruvian.images import Letterbox
-from vitruvian.zoo.cards import Fusion
+from vitruvian.finders.witnesses import PLACE_TERMS, SAID, TELLING, Heard, Witnesses, settle
+from vitruvian.zoo.cards import Fusion, Place
 
 NAMES = ("whole face", "Human head", "nose")
 READER = (40.0, 44.0, 84.0, 92.0)
@@ -23,7 +22,12 @@ MEAN = Fusion(reader=1.0, first_pass=0.0, parts=0.0, bias=0.0)
 NOTHING_KNOWN = np.zeros((0, 4), dtype=np.float32)
 
 
-def hear(*found: tuple[str, Box, float], names: tuple[str, ...] = NAMES, boxes: tuple[Box, ...] = (READER,)) -> Heard:
+def hear(
+    *found: tuple[str, Box, float],
+    names: tuple[str, ...] = NAMES,
+    boxes: tuple[Box, ...] = (READER,),
+    known: tuple[Box, ...] = (),
+) -> Heard:
     """What is heard of the reader's boxes where the first pass sees the given labels, boxes and scores."""
     count = max(len(found), 1)
     scores = np.zeros((1, count, len(names)), dtype=np.float32)
@@ -35,16 +39,16 @@ def hear(*found: tuple[str, Box, float], names: tuple[str, ...] = NAMES, boxes: 
     output = OutputWithMaps(scores, places, (8,), maps, maps)
     first = cast(Detector, SimpleNamespace(names=names, card=SimpleNamespace(nms_iou=0.5)))
     reader = np.asarray(boxes, dtype=np.float32).reshape(-1, 4)
-    letterbox = Letterbox.fit(128, 128, 128)
     witnesses = Witnesses(first)
     scores = np.linspace(0.5, 0.4, len(boxes), dtype=np.float32)
-    return witnesses.hear(witnesses.look(output, letterbox), reader, scores)
+    return witnesses.hear(witnesses.look(output, np.asarray(known, dtype=np.float32).reshape(-1, 4)), reader, scores)
 
 
 def said(heard: Heard) -> tuple[np.ndarray, np.ndarray]:
     """The first face's box and what speaks for it, where the witnesses' mean is the box."""
-    boxes, rows = settle(heard, [])
-    return boxes[0], rows[0]
+    boxes, rows = settle(heard, None)
+    np.testing.assert_array_equal(rows[:, SAID:], heard.terms[:, :-1])
+    return boxes[0], rows[0, :SAID]
 
 
 def test_where_nobody_else_speaks_the_readers_box_stands() -> None:
@@ -61,6 +65,18 @@ def test_a_head_speaks_for_the_face_in_it_and_says_where_it_is() -> None:
     np.testing.assert_allclose(box, (np.asarray(READER) + usual) / 2, rtol=1e-5)
     assert row[3] == pytest.approx(0.8 * fit("whole face", READER, "Human head", HEAD), rel=1e-4)
     assert row[3] > 0.4
+
+
+def test_heads_and_parts_of_a_sure_face_say_nothing_of_another() -> None:
+    nose, beside = (50.0, 60.0, 60.0, 70.0), (90.0, 60.0, 100.0, 70.0)
+    sure = (44.0, 40.0, 88.0, 96.0)
+    heard = hear(("Human head", HEAD, 0.8), ("nose", nose, 0.5), ("nose", beside, 0.3), known=(sure,))
+    assert heard.scores[0, 3] == 0
+    np.testing.assert_allclose(heard.telling[0, TELLING.index("nose")], (*beside, 0.3), rtol=1e-6)
+    elsewhere = (100.0, 0.0, 128.0, 30.0)
+    heard = hear(("Human head", HEAD, 0.8), ("nose", nose, 0.5), known=(elsewhere,))
+    assert heard.scores[0, 3] > 0.4
+    np.testing.assert_allclose(heard.telling[0, TELLING.index("nose")], (*nose, 0.5), rtol=1e-6)
 
 
 @pytest.mark.parametrize("head", [(0.0, 0.0, 38.0, 42.0), (86.0, 60.0, 128.0, 110.0)])
@@ -105,8 +121,24 @@ def test_two_boxes_that_become_one_are_one_face() -> None:
 
 def test_nothing_proposed_is_nothing_heard() -> None:
     heard = hear(("nose", FAINT, 0.5), boxes=())
-    boxes, rows = settle(heard, [[0.1] * 4] * PLACE_TERMS)
-    assert (len(heard), boxes.shape, rows.shape) == (0, (0, 4), (0, 5))
+    boxes, rows = settle(heard, Place(hidden=[[0.1]] * PLACE_TERMS, edges=[(0.1, 0.1, 0.1, 0.1)] * 2))
+    assert (len(heard), boxes.shape, rows.shape) == (0, (0, 4), (0, SAID + PLACE_TERMS - 1))
+
+
+def test_the_parts_near_each_face_agree_on_it() -> None:
+    right = tuple(x + 44 if i % 2 == 0 else x for i, x in enumerate(READER))
+    found: list[tuple[str, Box, float]] = []
+    for face in (READER, right):
+        for name in ("eyes nose", "left face"):
+            edges = np.array(FACE_FROM_PART[name][0])
+            unit = (face[2] - face[0]) / (edges[2] - edges[0])
+            x, y = face[0] - unit * edges[0], face[1] - unit * edges[1]
+            found.append((name, (x - unit / 2, y - unit / 2, x + unit / 2, y + unit / 2), 0.4))
+    heard = hear(*found, names=("whole face", "eyes nose", "left face"), boxes=(READER, right))
+    assert heard.scores[:, 2].tolist() == pytest.approx([1 - 0.6**2] * 2)
+    np.testing.assert_allclose(heard.boxes[:, 2, [0, 2]], [(40, 84), (84, 128)], atol=0.5)
+    alone = hear(*found[:2], names=("whole face", "eyes nose", "left face"), boxes=(READER, right))
+    assert alone.scores[:, 2].tolist() == pytest.approx([1 - 0.6**2, 0.0])
 
 
 def test_the_surest_part_near_the_face_tells_where_it_is() -> None:
@@ -118,7 +150,7 @@ def test_the_surest_part_near_the_face_tells_where_it_is() -> None:
     assert not hear(("nose", inside, 0.02)).telling.any()  # too faint to be one
 
 
-def test_the_regression_moves_the_mean_by_its_terms() -> None:
+def test_the_network_moves_the_mean_by_its_terms() -> None:
     heard = hear(("nose", (50.0, 60.0, 60.0, 70.0), 0.25), ("whole face", FAINT, 0.2))
     mean, size = (np.asarray(READER) + FAINT) / 2, np.sqrt(46.0 * 48.0)
     terms = heard.terms[0]
@@ -129,17 +161,17 @@ def test_the_regression_moves_the_mean_by_its_terms() -> None:
     expected = (0.5, *(0.5 * (np.array([50.0, 60.0, 60.0, 70.0]) - middle) / size))
     np.testing.assert_allclose(terms[start : start + 5], expected, rtol=1e-4)
     assert terms[-1] == 1
-    place = np.zeros((PLACE_TERMS, 4))
-    place[start, 2], place[-1, 0] = 0.2, -0.1
-    boxes, rows = settle(heard, place.tolist())
+    hidden = np.zeros((PLACE_TERMS, 2))
+    hidden[start, 0], hidden[start, 1] = 0.4, -0.4  # the second unit stays at zero
+    edges = [(0.0, 0.0, 0.5, 0.0), (0.0, 7.0, 0.0, 7.0), (-0.1, 0.0, 0.0, 0.0)]
+    boxes, rows = settle(heard, Place(hidden=hidden.tolist(), edges=edges))
     np.testing.assert_allclose(boxes[0], mean + size * np.array([-0.1, 0.0, 0.1, 0.0]), rtol=1e-5)
     assert rows[0, 4] == pytest.approx(46 / (46 + 0.2 * size), rel=1e-4)
 
 
 def test_a_move_that_turns_a_box_inside_out_is_not_made() -> None:
-    place = np.zeros((PLACE_TERMS, 4))
-    place[-1, 0] = 5.0
-    boxes, rows = settle(hear(), place.tolist())
+    inside_out = Place(hidden=[[0.0]] * PLACE_TERMS, edges=[(0.0, 0.0, 0.0, 0.0), (5.0, 0.0, 0.0, 0.0)])
+    boxes, rows = settle(hear(), inside_out)
     np.testing.assert_allclose(boxes[0], READER)
     assert rows[0, 4] == 1
 

@@ -49,15 +49,18 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Dataset]
     Dataset((WHOLE_FACE,), (plain,), folder / "images").save(folder / "plain.json")
     (folder / "recipe.yaml").write_text(RECIPE.replace("DATA", str(folder)))
     val = load_recipe(folder / "recipe.yaml").data.val
-    return covered_sources(val, folder, NOBODY, folder / "scratch", seeds=(0, 1))
+    return covered_sources(val, folder, NOBODY, folder / "scratch", coverings={2.0: (0, 1), 3.0: (0,)})
 
 
 def test_every_seed_covers_the_faces_anew(sources: dict[str, list[Dataset]]) -> None:
     counts = {name: len(datasets) for name, datasets in sources.items()}
-    assert counts == {"faces none": 1, "faces easy": 2, "faces medium": 2, "faces hard": 2, "plain": 1}
+    wide = {f"faces {level}, 3 times the face": 1 for level in ("none", "easy", "medium", "hard")}
+    assert counts == {"faces none": 1, "faces easy": 2, "faces medium": 2, "faces hard": 2, **wide, "plain": 1}
     first, second = (read_picture(d.path(d.pictures[0])) for d in sources["faces hard"])
     assert first.shape == second.shape
     assert (first != second).any()
+    widest = read_picture(sources["faces hard, 3 times the face"][0].path(sources["faces hard"][0].pictures[0]))
+    assert widest.shape[1] > first.shape[1]
 
 
 def test_a_wrong_face_is_surely_wrong_in_a_crop_or_where_there_is_none(sources: dict[str, list[Dataset]]) -> None:

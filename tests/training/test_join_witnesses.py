@@ -57,7 +57,8 @@ def test_a_side_that_is_not_seen_is_put_back_on(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(join, "_SHRUNK", 1.0)
     fusion = fit_fusion([pictures(300)])
     assert fusion is not None
-    assert len(fusion.place) == PLACE_TERMS
+    assert fusion.place is not None
+    assert len(fusion.place.hidden) == PLACE_TERMS
     fresh = pictures(20, seed=1)
     right = fresh.heard[np.arange(0, 40, 2)]
     truth = np.array([p.annotations[0].box for p in fresh.truth.pictures])
@@ -68,7 +69,8 @@ def test_a_side_that_is_not_seen_is_put_back_on(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(join, "_SHRUNK", 0.5)
     less = fit_fusion([pictures(300)])
     assert less is not None
-    np.testing.assert_allclose(np.array(less.place), np.array(fusion.place) / 2, atol=1e-4)
+    assert less.place is not None
+    np.testing.assert_allclose(np.array(less.place.edges), np.array(fusion.place.edges) / 2, atol=1e-4)
     assert fresh.curve(None).right.sum() < 20  # the reader's own boxes are half of the face, IoU 0.5 more or less
 
 
@@ -83,6 +85,18 @@ def test_wrong_faces_are_told_from_right_ones() -> None:
     assert right.missed == 30
     assert faces.scores[right.row[right.right]].mean() > 0.7
     assert faces.scores[right.row[~right.right]].mean() < 0.3
+
+
+def test_which_parts_are_seen_says_how_sure_a_face_is_whichever_side_they_are_on() -> None:
+    fitted, fresh = pictures(300), pictures(30, seed=1)
+    fusion = fit_fusion([fitted])
+    assert fusion is not None
+    assert len(fusion.terms) == PLACE_TERMS - 1
+    strength = {label: fusion.terms[20 + 5 * TELLING.index(label)] for label in TELLING}
+    assert strength["left face"] == strength["right face"] > 0
+    assert strength["nose"] == 0
+    silent = replace(fresh, heard=replace(fresh.heard, telling=np.zeros_like(fresh.heard.telling)))
+    assert silent.faces(fusion)[0].scores.max() < fresh.faces(fusion)[0].scores.max() - 0.1
 
 
 def test_a_known_face_is_not_proposed_and_teaches_nothing() -> None:
@@ -100,7 +114,7 @@ def test_few_examples_teach_nothing() -> None:
     assert fit_fusion([pictures(9)]) is None
     some = fit_fusion([pictures(100)])
     assert some is not None
-    assert some.place == []
+    assert some.place is None
 
 
 def test_the_mirrored_picture_has_the_mirrored_terms() -> None:

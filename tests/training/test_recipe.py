@@ -39,6 +39,7 @@ def test_overrides_reach_into_sections(tmp_path: Path) -> None:
         (MINIMAL + "schedule: {sizes: [[0, 100]]}\n", "multiples of 32"),
         (MINIMAL + "schedule: {sizes: [[0.5, 64]]}\n", "begin at 0"),
         (MINIMAL + "model: {in_channels: 10}\n", "1 or 10 values"),
+        (MINIMAL + "best_f1: [whole fcae]\n", "best_f1: the model has no label 'whole fcae'"),
         (MINIMAL.replace("{train:", "{fit: {b: {json: b.json}}, train:"), "data.fit: only what reads another"),
         (
             MINIMAL + "model: {in_channels: 1, mean: [0], std: [1]}\naugment: {turn: 0.5}\n",

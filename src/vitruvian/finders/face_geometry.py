@@ -8,15 +8,11 @@ face should be; parts that agree with each other and with the strongest region o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from math import prod, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitruvian.finders.detections import Detections
-from vitruvian.finders.geometry import area, centre, iou
-from vitruvian.scene import Box
+from vitruvian.finders.detections import Detections, box_area, box_iou
 
 FACE_FROM_PART: Mapping[str, tuple[tuple[float, ...], float]] = {
     "right eye face": ((-0.397, -0.863, 1.127, 0.639), 0.134),
@@ -38,61 +34,59 @@ faces of HELEN, LFPW and AFW in heads that parts22 finds (standard deviations: m
 0.088). Of a head that stands upright; of one that lies it is still the middle of the head, roughly."""
 
 _AGREE = 0.5
-"""IoU from which a part's idea of the face agrees with the common one."""
-_LEAST_PARTS = 2
+"""IoU from which two parts' ideas of the face are one."""
+_EDGES = np.array([edges for edges, _ in FACE_FROM_PART.values()], dtype=np.float32)
+_SPREADS = np.array([[spread] for _, spread in FACE_FROM_PART.values()], dtype=np.float32)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FaceFromParts:
-    """A face that parts agree on.
+def faces_from_parts(boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The face that parts agree on, for each of N sets of parts.
 
-    Attributes:
-        box: ``(4,)`` float32 ``xyxy``, in the pixels of the parts.
-        score: Noisy-or of the parts that agree, 0..1.
-        parts: Score of each agreeing part by label.
+    Every part says where its face is. Of these ideas the one that others share most stands, as the mean of those that
+    share it: a part that is none must not pull the face away.
+
+    Args:
+        boxes: ``(N, 8, 4)`` ``xyxy``, one for each label of :data:`FACE_FROM_PART` in its order.
+        scores: ``(N, 8)`` in 0..1; 0 where there is no such part.
+
+    Returns:
+        ``(N, 5)`` float32 ``xyxy`` in the same pixels, and the noisy-or of the parts that agree; zeros where no two do.
     """
+    middle, unit = np.tile(boxes[..., :2] + boxes[..., 2:], 2) / 2, np.sqrt(box_area(boxes))[..., None]
+    ideas = (middle + unit * _EDGES).astype(np.float32)
+    alike = (box_iou(ideas[:, :, None], ideas[:, None]) >= _AGREE) & (scores[:, :, None] > 0)
+    shared = (alike & ~np.eye(len(_EDGES), dtype=bool)) @ scores[..., None]
+    best = shared.argmax(axis=1)
+    agreeing = alike[np.arange(len(boxes)), best[:, 0]] * (shared.max(axis=1) > 0) * scores
+    weights = agreeing[..., None] / np.maximum(unit * _SPREADS, 1e-6) ** 2
+    faces = (weights * ideas).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
+    found: NDArray[np.float32] = np.column_stack((faces, 1 - (1 - agreeing).prod(axis=1))).astype(np.float32)
+    return found
 
-    box: NDArray[np.float32]
-    score: float
-    parts: Mapping[str, float]
 
-
-def face_from_parts(parts: Detections, region: NDArray[np.float32]) -> FaceFromParts | None:
+def face_from_parts(parts: Detections, region: NDArray[np.float32]) -> NDArray[np.float32] | None:
     """The face that the parts in a region agree on.
 
     Args:
-        parts: Of labels in :data:`FACE_FROM_PART`, also unsure ones, best score first; of each label the best in the
-            region counts.
+        parts: Also unsure ones, best score first; of each label of :data:`FACE_FROM_PART` the best in the region
+            counts.
         region: ``(4,)`` box of the strongest activation, in the same pixels.
 
     Returns:
-        None where fewer than two parts agree, or their face does not hold the middle of the region.
+        ``(5,)`` float32 ``xyxy`` and score as of :func:`faces_from_parts`; None where no two parts agree, or their face
+        does not hold the middle of the region.
     """
     centres = (parts.boxes[:, :2] + parts.boxes[:, 2:]) / 2
-    inside = np.flatnonzero(((centres >= region[:2]) & (centres <= region[2:])).all(axis=1))
-    best: dict[str, int] = {}
-    for row, label in zip(inside.tolist(), parts.labels[inside].tolist(), strict=True):
-        best.setdefault(parts.names[label], row)
-    ideas: list[Box] = []
-    weights, scores = [], [float(parts.scores[row]) for row in best.values()]
-    for (name, row), score in zip(best.items(), scores, strict=True):
-        part: Box = tuple(parts.boxes[row].tolist())
-        (left, top, right, bottom), spread = FACE_FROM_PART[name]
-        (x, y), unit = centre(part), sqrt(area(part))
-        ideas.append((x + unit * left, y + unit * top, x + unit * right, y + unit * bottom))
-        weights.append(score / (unit * spread) ** 2)
-    agreeing = [[k for k, other in enumerate(ideas) if iou(idea, other) >= _AGREE] for idea in ideas]
-    if max(map(len, agreeing), default=0) < _LEAST_PARTS:
-        return None
-    # The idea that others share most, then their weighted mean: a part that is none must not pull the face away.
-    agree = agreeing[max(range(len(ideas)), key=lambda n: sum(scores[k] for k in agreeing[n] if k != n))]
-    total = sum(weights[k] for k in agree)
-    face = [sum(weights[k] * ideas[k][edge] for k in agree) / total for edge in range(4)]
-    x, y = (region[0] + region[2]) / 2, (region[1] + region[3]) / 2
-    if not (face[0] <= x <= face[2] and face[1] <= y <= face[3]):
-        return None
-    chosen = {name: scores[k] for k, name in enumerate(best) if k in agree}
-    return FaceFromParts(np.asarray(face, dtype=np.float32), 1 - prod(1 - score for score in chosen.values()), chosen)
+    inside = parts[np.flatnonzero(((centres >= region[:2]) & (centres <= region[2:])).all(axis=1))]
+    boxes, scores = np.zeros((1, len(_EDGES), 4), dtype=np.float32), np.zeros((1, len(_EDGES)), dtype=np.float32)
+    for place, name in enumerate(FACE_FROM_PART):
+        label = inside.names.index(name) if name in inside.names else -1
+        for best in np.flatnonzero(inside.labels == label)[:1]:
+            boxes[0, place], scores[0, place] = inside.boxes[best], inside.scores[best]
+    face: NDArray[np.float32] = faces_from_parts(boxes, scores)[0]
+    middle = (region[:2] + region[2:]) / 2
+    holds = (face[:2] <= middle).all() and (middle <= face[2:4]).all()
+    return face if face[4] > 0 and holds else None
 
 
 def faces_in_heads(heads: NDArray[np.float32]) -> NDArray[np.float32]:

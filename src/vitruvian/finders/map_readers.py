@@ -96,15 +96,14 @@ class MapFree:
 
     def __call__(self, output: OutputWithMaps, letterbox: Letterbox, threshold: float) -> Found:
         parts = self._sights(output)
-        boxes, scores = [], []
+        faces = []
         for level, stride in zip(output.hirescam, output.strides, strict=True):
             region = strongest_region(np.maximum(level[0][self._parts], 0).mean(axis=0), stride)
             face = None if region is None else face_from_parts(parts, region)
-            if face is not None and face.score >= threshold:
-                boxes.append(face.box)
-                scores.append(face.score)
-        found = np.asarray(boxes, dtype=np.float32).reshape(-1, 4)
-        values = np.asarray(scores, dtype=np.float32)
+            if face is not None and face[4] >= threshold:
+                faces.append(face)
+        found, values = np.split(np.asarray(faces, dtype=np.float32).reshape(-1, 5), [4], axis=1)
+        values = values[:, 0]
         kept = suppress(found, values, np.zeros(len(values), dtype=np.int64), self._nms_iou)
         return found[kept], values[kept]
 

@@ -92,8 +92,14 @@ class SecondLook:
         self.fusion = None
         if second is not None and second.card.fusion is not None:
             self.fusion = second.card.fusion
-            if len(self.fusion.place) not in (0, PLACE_TERMS):
-                found = f"fusion.place has {len(self.fusion.place)} rows, not {PLACE_TERMS}"
+            hidden = [] if self.fusion.place is None else self.fusion.place.hidden
+            for name, rows, size in (
+                ("place.hidden", hidden, PLACE_TERMS),
+                ("terms", self.fusion.terms, PLACE_TERMS - 1),
+            ):
+                if len(rows) in (0, size):
+                    continue
+                found = f"fusion.{name} has {len(rows)} rows, not {size}"
                 raise ModelError(f"the card of second look {second.card.name!r} is of another version: {found}")
         reads = None if second is None else second.card.reads
         self.methods: tuple[MapMethod, ...] = ("hirescam",) if reads is None else ("hirescam", reads.method)
@@ -143,7 +149,7 @@ class SecondLook:
     def propose(self, output: OutputWithMaps, letterbox: Letterbox, known: NDArray[np.float32]) -> Heard:
         """Faces that the reader sees, none of which is ``known``, and what all witnesses say of them."""
         reading = self._begin_to_read(output, letterbox)
-        sights = self._witnesses.look(output, letterbox)
+        sights = self._witnesses.look(output, known)
         boxes, values = reading()
         fresh = ~found_again(boxes, known)
         return self._witnesses.hear(sights, boxes[fresh], values[fresh])

@@ -3,8 +3,9 @@
 Three further witnesses are heard: the first pass's own score at that place, however low; facial parts that agree on the
 box; and a head that was found without its face, which is the more reason to believe in one. Each also says where the
 face should be. What covers a face takes the reader, the first pass and the parts the same edge away, and the head keeps
-it; where the face is follows from how they differ and from which of its parts are seen where, by a linear regression.
-The less that moves the mean of what they say, the surer the face.
+it; where the face is follows from how they differ and from which of its parts are seen where, by a small network. How
+sure it is follows from the same, from how sure each witness is, and from how little the mean of their boxes was moved,
+by a logistic regression.
 """
 
 from __future__ import annotations
@@ -17,12 +18,10 @@ from numpy.typing import NDArray
 
 from vitruvian.finders.detections import box_area, box_iou, box_overlap, suppress
 from vitruvian.finders.detector import Detector, OutputWithMaps
-from vitruvian.finders.face_geometry import faces_in_heads
+from vitruvian.finders.face_geometry import FACE_FROM_PART, faces_from_parts, faces_in_heads
 from vitruvian.finders.geometry import fit
-from vitruvian.finders.map_readers import MapFree
-from vitruvian.images import Letterbox
 from vitruvian.taxonomy import FACIAL_PARTS, WHOLE_FACE
-from vitruvian.zoo.cards import Fusion
+from vitruvian.zoo.cards import Fusion, Place
 
 HEAD = "Human head"
 
@@ -34,6 +33,8 @@ _LEAST = 0.01
 """Score of a witness that says nothing."""
 _LEAST_PART, _REACH = 0.03, 0.9
 """Score from which a telling part counts, and how far from the middle of a face, in widths and heights of it."""
+_OWNED = 0.5
+"""Share of a sure face in a head from which the head has its face."""
 _LEAST_HEAD = 0.1
 """Score from which a head is one, and share of a full agreement from which it says where its face is."""
 
@@ -43,9 +44,13 @@ TELLING = (*(name for name in FACIAL_PARTS.names if name != WHOLE_FACE),
 """Labels that tell where a face is: a cover leaves a half of it in view, or a corner, and they say which. Hands, limbs
 and bodies are not among them: in crops around faces these would give away the middle of the crop."""
 
+_PARTS_OF_FACES = [TELLING.index(label) for label in FACE_FROM_PART]
+
 PLACE_TERMS = 4 * 4 + 4 + 5 * len(TELLING) + 1
-"""Of the regression: each witness's edges against the mean of all, how sure each is, then for every telling label its
-strength and, weighed by that, its edges against the middle of the mean; and a constant."""
+"""Of what both start from: each witness's edges against the mean of all, how sure each is, then for every telling label
+its strength and, weighed by that, its edges against the middle of the mean; and a constant."""
+SAID = 5
+"""Columns of what :func:`settle` gives before the terms."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +101,7 @@ class Heard:
 
     @property
     def terms(self) -> NDArray[np.float64]:
-        """``(N, PLACE_TERMS)`` what the regression of the face's place starts from; edges in units of its size."""
+        """``(N, PLACE_TERMS)`` what network and regression start from; edges in units of the size of the mean."""
         means = self.means
         size = box_size(means)[:, None, None]
         middle = np.tile((means[:, :2] + means[:, 2:]) / 2, 2)[:, None]
@@ -114,25 +119,28 @@ def box_size(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
     return result
 
 
-def settle(heard: Heard, place: Sequence[Sequence[float]]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def settle(heard: Heard, place: Place | None) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Where each face is, all witnesses taken together, and what speaks for it.
 
     Args:
         heard: What they say.
-        place: ``(PLACE_TERMS, 4)`` of the regression (:attr:`vitruvian.zoo.cards.Fusion.place`); empty for the mean.
+        place: The network; None for the mean.
 
     Returns:
-        ``(N, 4)`` boxes, and ``(N, 5)`` logit of the reader's score, logit of the first pass's score, agreement of
-        parts and of a head in 0..1, and IoU of the box with the mean of what was said.
+        ``(N, 4)`` boxes, and ``(N, SAID + PLACE_TERMS - 1)``: logit of the reader's score, logit of the first pass's,
+        agreement of parts and of a head in 0..1, IoU of the box with the mean of what was said; then the terms without
+        their constant.
     """
-    means = heard.means
+    means, terms = heard.means, heard.terms
     boxes = means
-    if len(place):
-        moved = means + (heard.terms @ np.asarray(place)) * box_size(means)[:, None]
+    if place is not None:
+        units = np.maximum(terms @ np.asarray(place.hidden), 0)
+        moves = np.column_stack((units, np.ones(len(units)))) @ np.asarray(place.edges)
+        moved = means + moves * box_size(means)[:, None]
         boxes = np.where((moved[:, 2:] > moved[:, :2]).all(axis=1, keepdims=True), moved, means).astype(np.float32)
     reader, first, parts, head = heard.scores.astype(np.float64).T
-    rows = np.stack((_logit(reader), _logit(np.maximum(first, _LEAST)), parts, head, box_iou(means, boxes)), axis=1)
-    return boxes, rows
+    said = (_logit(reader), _logit(np.maximum(first, _LEAST)), parts, head, box_iou(means, boxes))
+    return boxes, np.column_stack((*said, terms[:, :-1]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,14 +149,12 @@ class Sights:
 
     Attributes:
         output: Of the first pass.
-        faces: ``(F, 5)`` float32 ``xyxy`` and score of the faces that facial parts agree on.
-        heads: ``(M, 5)`` the same of heads.
-        parts: ``(P, 5)`` the same of every telling part, the surest last.
+        heads: ``(M, 5)`` float32 ``xyxy`` and score of heads without a sure face.
+        parts: ``(P, 5)`` the same of every telling part outside of sure faces, the surest last.
         places: ``(P,)`` which of :data:`TELLING` each of these is.
     """
 
     output: OutputWithMaps
-    faces: NDArray[np.float32]
     heads: NDArray[np.float32]
     parts: NDArray[np.float32]
     places: NDArray[np.int64]
@@ -160,16 +166,15 @@ class Witnesses:
     def __init__(self, first: Detector) -> None:
         self._face = first.names.index(WHOLE_FACE)
         self._head = first.names.index(HEAD) if HEAD in first.names else None
-        self._agreement = MapFree(first)
         self._place = np.array([TELLING.index(label) if label in TELLING else -1 for label in first.names])
         self._nms_iou = first.card.nms_iou
 
-    def look(self, output: OutputWithMaps, letterbox: Letterbox) -> Sights:
+    def look(self, output: OutputWithMaps, known: NDArray[np.float32]) -> Sights:
         """What the witnesses see in a picture, whatever the reader proposes.
 
         Args:
             output: What the first pass gave, a batch of one.
-            letterbox: How the picture was fitted into the network's input.
+            known: ``(K, 4)`` sure faces. Their parts and heads are theirs, and tell nothing of a further face.
         """
         rows, labels = np.nonzero(output.scores[0] >= _LEAST_PART)
         told = self._place[labels] >= 0
@@ -177,13 +182,11 @@ class Witnesses:
         scores = output.scores[0][rows, labels]
         order = np.argsort(scores, kind="stable")
         rows, labels = rows[order], labels[order]
-        return Sights(
-            output,
-            faces=np.column_stack(self._agreement(output, letterbox, 0.0)),
-            heads=self._seen(output, self._head, _LEAST_HEAD),
-            parts=np.column_stack((output.boxes[0][rows, labels], scores[order])),
-            places=self._place[labels],
-        )
+        parts = np.column_stack((output.boxes[0][rows, labels], scores[order]))
+        free = ~_inside(parts, known).any(axis=1)
+        heads = self._seen(output, self._head, _LEAST_HEAD)
+        owned = (box_overlap(heads[:, None, :4], known) >= _OWNED * box_area(known)).any(axis=1)
+        return Sights(output, heads[~owned], parts[free], self._place[labels[free]])
 
     def hear(self, sights: Sights, boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> Heard:
         """Hear all witnesses on what the reader proposes.
@@ -198,9 +201,12 @@ class Witnesses:
         heard.boxes[:, 0], heard.scores[:, 0] = boxes, scores
         faint = self._seen(sights.output, self._face, _LEAST, boxes)
         _speak(heard, 1, (box_iou(boxes[:, None], faint) >= _SAME_BOX) * faint[:, 4], faint)
-        _speak(heard, 2, (box_iou(boxes[:, None], sights.faces) >= _AGREEING) * sights.faces[:, 4], sights.faces)
         _speak(heard, 3, _in_heads(boxes, sights.heads), faces_in_heads(sights.heads))
         _listen_to_parts(sights, boxes, heard.telling)
+        parts = heard.telling[:, _PARTS_OF_FACES]
+        faces = faces_from_parts(parts[..., :4], parts[..., 4])
+        agreeing = (box_iou(boxes, faces) >= _AGREEING) & (faces[:, 4] > 0)
+        heard.boxes[agreeing, 2], heard.scores[agreeing, 2] = faces[agreeing, :4], faces[agreeing, 4]
         return heard
 
     def _seen(
@@ -221,8 +227,11 @@ class Witnesses:
 
 def joined(fusion: Fusion, rows: NDArray[np.float64]) -> NDArray[np.float32]:
     """``(N,)`` scores in 0..1 out of what :func:`settle` gives."""
-    weights = np.array([fusion.reader, fusion.first_pass, fusion.parts, fusion.head, fusion.agreement])
-    result: NDArray[np.float32] = (1 / (1 + np.exp(-(rows @ weights + fusion.bias)))).astype(np.float32)
+    said = (fusion.reader, fusion.first_pass, fusion.parts, fusion.head, fusion.agreement)
+    weights = np.array([*said, *fusion.terms])
+    result: NDArray[np.float32] = (1 / (1 + np.exp(-(rows[:, : len(weights)] @ weights + fusion.bias)))).astype(
+        np.float32
+    )
     return result
 
 
@@ -255,6 +264,13 @@ def _in_heads(boxes: NDArray[np.float32], heads: NDArray[np.float32]) -> NDArray
         if value >= _LEAST_HEAD:
             sure[face, head] = value
     return sure
+
+
+def _inside(parts: NDArray[np.float32], faces: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """``(P, K)`` which parts have their middle in which faces."""
+    middle = ((parts[:, :2] + parts[:, 2:4]) / 2)[:, None]
+    result: NDArray[np.bool_] = np.all((faces[:, :2] <= middle) & (middle <= faces[:, 2:]), axis=2)
+    return result
 
 
 def _listen_to_parts(sights: Sights, boxes: NDArray[np.float32], telling: NDArray[np.float32]) -> None:

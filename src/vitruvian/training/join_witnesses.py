@@ -5,8 +5,11 @@ All of it is fitted on covered faces that the first pass missed; :mod:`vitruvian
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import ceil
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +19,13 @@ from vitruvian.finders.detections import box_iou
 from vitruvian.finders.detector import Detector
 from vitruvian.finders.predict import predict_witnesses
 from vitruvian.finders.recovery import SecondLook, fresh_faces
-from vitruvian.finders.witnesses import PLACE_TERMS, TELLING, Heard, box_size, joined
+from vitruvian.finders.witnesses import PLACE_TERMS, SAID, TELLING, Heard, box_size, joined
 from vitruvian.metrics import Predictions, pool
 from vitruvian.metrics.recovered_faces import joined_curves, odd_photographs
 from vitruvian.metrics.second_look import SecondLookCurve, second_look_curve
 from vitruvian.taxonomy import WHOLE_FACE
 from vitruvian.training.augment import mirror_indices
-from vitruvian.zoo.cards import Fusion
+from vitruvian.zoo.cards import Fusion, Place
 
 _LEAST_EXAMPLES = 10
 """Right and wrong proposals, each, below which the weights would be chance."""
@@ -30,9 +33,13 @@ _LEAST_FOR_PLACE = 3 * PLACE_TERMS
 """Proposals at missed faces below which the place is that of the mean."""
 _SAME_FACE = 0.2
 """IoU of a missed face with the mean of what is said from which it teaches where the face is."""
-_RIDGE, _SHRUNK = 3.0, 0.5
-"""Of the regression of the place: its penalty, and the share of the learnt move that is made; a full one overshoots
-where witnesses agree. Both were chosen by cross-validation on covered training photographs."""
+_UNITS, _STEPS, _BATCH = 16, 2200, 200
+"""Of the network that says where a face is: its hidden units, and how long it is trained."""
+_SHRUNK = 0.8
+"""Share of the learnt move that is made; a full one overshoots where witnesses agree. Chosen by cross-validation on
+covered training photographs."""
+_C = 0.05
+"""Of the logistic regression, on columns of unit variance: the inverse of its penalty (scikit-learn's ``C``)."""
 _BOX_IOU = 0.5
 """From which a face is found."""
 
@@ -77,7 +84,7 @@ class Proposed:
     def faces(self, fusion: Fusion) -> tuple[Predictions, NDArray[np.float64]]:
         """The second look's faces with its scores, and what speaks for each (``settle``)."""
         ids = [np.zeros(0, dtype=np.int64)]
-        boxes, rows = [np.zeros((0, 4), dtype=np.float32)], [np.zeros((0, 5))]
+        boxes, rows = [np.zeros((0, 4), dtype=np.float32)], [np.zeros((0, SAID + PLACE_TERMS - 1))]
         for picture in np.unique(self.image_ids):
             heard = self.heard[self.image_ids == picture]
             known = self.first.boxes[self.first.image_ids == picture].astype(np.float32)
@@ -131,21 +138,27 @@ def _of_reader(image_ids: NDArray[np.int64], heard: Heard) -> Predictions:
 def fit_fusion(sets: Sequence[Proposed]) -> Fusion | None:
     """Where a face is, then the logistic regression of being right on what speaks for it; None without examples."""
     from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
 
     start = Fusion(reader=1.0, first_pass=0.0, parts=0.0, bias=0.0, place=_fit_place(sets))
     rows, right = [], []
     for proposed in sets:
-        faces, said = proposed.faces(start)
+        faces, spoken = proposed.faces(start)
         curve = proposed.judged(faces)
-        rows.append(said[curve.row])
+        rows.append(spoken[curve.row])
         right.append(curve.right)
     x, y = np.concatenate(rows), np.concatenate(right)
     if min(int(y.sum()), int((~y).sum())) < _LEAST_EXAMPLES:
         return None
-    fit = LogisticRegression(C=10.0, max_iter=1000).fit(x, y)
-    reader, first_pass, parts, head, agreement = (round(float(v), 4) for v in fit.coef_[0])
-    return Fusion(reader=reader, first_pass=first_pass, parts=parts, head=head, agreement=agreement,
-                  bias=round(float(fit.intercept_[0]), 4), place=start.place)  # fmt: skip
+    said, terms = np.split(x, [SAID], axis=1)
+    x = np.concatenate((x, np.column_stack((said, mirrored_terms(terms)))))
+    scale = StandardScaler().fit(x)
+    fit = LogisticRegression(C=_C, max_iter=1000).fit(scale.transform(x), np.concatenate((y, y)))
+    weights = fit.coef_[0] / scale.scale_
+    reader, first_pass, parts, head, agreement, *others = (round(float(v), 4) for v in weights)
+    bias = round(float(fit.intercept_[0] - weights @ scale.mean_), 4)
+    return Fusion(reader=reader, first_pass=first_pass, parts=parts, head=head, agreement=agreement, terms=others,
+                  bias=bias, place=start.place)  # fmt: skip
 
 
 def threshold_for(precision: float, sets: Sequence[Proposed], fusion: Fusion | None) -> float | None:
@@ -165,8 +178,12 @@ def cross_fitted_threshold(precision: float, sets: Sequence[Proposed]) -> float 
     return joined_curves(curves).threshold_for(precision) if curves else None
 
 
-def _fit_place(sets: Sequence[Proposed]) -> list[tuple[float, float, float, float]]:
-    """The ridge regression of a missed face's edges on what witnesses say of it; none with too few examples."""
+def _fit_place(sets: Sequence[Proposed]) -> Place | None:
+    """The network from what witnesses say of missed faces to where these are; None with too few examples."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPRegressor
+    from sklearn.preprocessing import StandardScaler
+
     terms, moves = [np.zeros((0, PLACE_TERMS))], [np.zeros((0, 4))]
     for proposed in sets:
         for picture, faces in proposed.missed():
@@ -179,11 +196,28 @@ def _fit_place(sets: Sequence[Proposed]) -> list[tuple[float, float, float, floa
             moves.append((face - means[near]) / box_size(means[near])[:, None])
     x, y = np.concatenate(terms), np.concatenate(moves)
     if len(x) < _LEAST_FOR_PLACE:
-        return []
+        return None
     x, y = np.concatenate((x, mirrored_terms(x))), np.concatenate((y, mirrored_edges(y)))
-    penalty = np.diag([*[_RIDGE] * (PLACE_TERMS - 1), 0.0])  # the constant is free
-    weights = _SHRUNK * np.linalg.solve(x.T @ x + penalty, x.T @ y)
-    return [tuple(round(float(v), 4) for v in row) for row in weights]  # type: ignore[misc]
+    scale = StandardScaler().fit(x)
+    fit = MLPRegressor(
+        hidden_layer_sizes=(_UNITS,),
+        alpha=1.0,
+        batch_size=min(_BATCH, len(x)),
+        learning_rate_init=0.002,
+        max_iter=ceil(_STEPS / ceil(len(x) / _BATCH)),
+        random_state=0,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it is not meant to converge
+        fit.fit(scale.transform(x), y)
+    (first, second), (first_bias, second_bias) = fit.coefs_, fit.intercepts_
+    hidden = first / scale.scale_[:, None]
+    hidden[-1] += first_bias - scale.mean_ @ hidden  # the last term is 1
+    return Place(hidden=_rounded(hidden), edges=_rounded(_SHRUNK * np.vstack((second, second_bias))))
+
+
+def _rounded(rows: NDArray[np.float64]) -> Any:
+    return np.round(rows, 4).tolist()
 
 
 def mirrored_edges(moves: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -28,8 +28,8 @@ from vitruvian.networks.map_reader import MapBackbone
 from vitruvian.training.augment import MAP_STRIDE
 from vitruvian.training.initial import load_detector
 from vitruvian.training.map_input import border, maps_read
-from vitruvian.training.recipe import ModelRecipe, Recipe, ScheduleRecipe
-from vitruvian.training.sources import model_labels, named_labels
+from vitruvian.training.recipe import ModelRecipe, Recipe, ScheduleRecipe, named_labels
+from vitruvian.training.sources import model_labels
 
 NMS_IOU = 0.5
 """Duplicates overlap more than this. Of 0.45 to 0.65 it gave the best mean AP50 of the body parts on ``val``."""

@@ -103,7 +103,7 @@ def publish(
             kind = labelled if any(picture.annotations for picture in dataset.pictures) else nobody
             kind.append((named, predict_dataset(detector, named)))
         otherwise = f"that of {base.name}" if base else f"{_DEFAULT_THRESHOLD}"
-        card = _measured(card, pool(labelled), pool(nobody) if nobody else None, otherwise)
+        card = _measured(card, pool(labelled), pool(nobody) if nobody else None, recipe.best_f1, otherwise)
     save_card(card, path.with_suffix(".json"))
     return ModelFile(path, card)
 
@@ -139,6 +139,7 @@ def _measured(
     card: Card,
     found: tuple[Dataset, Predictions],
     nobody: tuple[Dataset, Predictions] | None,
+    best_f1: Sequence[str],
     otherwise: str,
 ) -> Card:
     """The card with thresholds and measurements.
@@ -147,6 +148,7 @@ def _measured(
         card: Without both.
         found: Labelled pictures with what was found there.
         nobody: Pictures that show nobody, likewise: everything found there is wrong. They help to fit the thresholds.
+        best_f1: Labels that take the threshold of the best F1.
         otherwise: The threshold of labels with too few boxes, for the record.
     """
     fitted, reported = _halves(*found)
@@ -154,13 +156,14 @@ def _measured(
     everything = fitted if empty is None else pool([fitted, empty[0]])
     matches = match(judge(*everything, "partial"), ious=(0.5,))
     best = {
-        label: bagged_threshold(matches, i)
+        label: bagged_threshold(matches, i, beta=1.0 if label in best_f1 else 0.5)
         for i, label in enumerate(matches.judged.labels)
         if label in card.labels and matches.positives(i) >= _LEAST_SUPPORT
     }
+    alike = f", F1 of {', '.join(best_f1)}," if best_f1 else ""
     card = card.with_thresholds(
         {label: threshold for label, threshold in best.items() if not math.isnan(threshold)},
-        "highest F0.5 (precision counts double) at IoU 0.5, averaged over bootstrap draws of "
+        f"highest F0.5 (precision counts double){alike} at IoU 0.5, averaged over bootstrap draws of "
         f"{len(everything[0])} validation pictures, a half chosen by hash"
         f"{'' if empty is None else f', {len(empty[0][0])} of them showing nobody'}; {otherwise} where a label has too "
         "few boxes there",

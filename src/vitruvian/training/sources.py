@@ -8,20 +8,13 @@ from pathlib import Path
 from vitruvian.data.dataset import DataError, Dataset, Picture
 from vitruvian.data.derive import derive_faces_from_noses, derive_facial_parts, derive_limbs
 from vitruvian.data.merge import keep_labels, rename_labels
-from vitruvian.taxonomy import BODY_PARTS, FACIAL_PARTS, PARTS, landmark_protocol
-from vitruvian.training.recipe import ModelRecipe, Recipe, SourceRecipe
-
-_NAMED_LABELS = {"parts": PARTS.names, "body_parts": BODY_PARTS.names, "facial_parts": FACIAL_PARTS.names}
+from vitruvian.taxonomy import landmark_protocol
+from vitruvian.training.recipe import ModelRecipe, Recipe, SourceRecipe, named_labels
 
 
 def model_labels(recipe: ModelRecipe) -> tuple[str, ...]:
     """Class names of the model in output order."""
     return named_labels(recipe.labels)
-
-
-def named_labels(labels: str | Sequence[str]) -> tuple[str, ...]:
-    """A recipe's list of labels, or the one that its name stands for."""
-    return _NAMED_LABELS[labels] if isinstance(labels, str) else tuple(labels)
 
 
 def load_sources(sources: Mapping[str, SourceRecipe], recipe: Recipe) -> dict[str, Dataset]:

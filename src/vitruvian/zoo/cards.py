@@ -89,9 +89,21 @@ class MapsInput(_Section):
         return 1 if self.picture is not None and self.picture.kind == "averaged" else len(self.labels)
 
 
+class Place(_Section):
+    """A network of one hidden layer (ReLU) that says where a face is from what its witnesses say.
+
+    Attributes:
+        hidden: ``(terms, units)`` weights of the terms of ``vitruvian.finders.witnesses.Heard.terms``.
+        edges: ``(units + 1, 4)`` what each unit, and a constant after them, adds to the edges of the mean of what the
+            witnesses say: ``xyxy`` in units of its size (the root of its area).
+    """
+
+    hidden: list[list[float]]
+    edges: list[tuple[float, float, float, float]]
+
+
 class Fusion(_Section):
-    """How a second look joins its witnesses: a logistic regression on what each says of a face, and a linear one of
-    where it is.
+    """How a second look joins its witnesses: a logistic regression on what each says of a face, and where it is.
 
     Attributes:
         reader: Weight of the logit of the map reader's score.
@@ -99,9 +111,10 @@ class Fusion(_Section):
         parts: Weight of the score with which facial parts agree on the box (``vitruvian.finders.face_geometry``).
         head: Weight of the agreement of a head that is found around it (``vitruvian.finders.witnesses``).
         agreement: Weight of the IoU of the face's box with the mean of what the witnesses say.
+        terms: Weights of ``vitruvian.finders.witnesses.Heard.terms`` without the constant: how edges differ, and which
+            telling parts are seen where. Without any, they do not count.
         bias: Added to their sum.
-        place: Rows of 4: what each term of ``vitruvian.finders.witnesses.Heard.terms`` adds to the edges of that mean,
-            ``xyxy`` in units of its size (the root of its area). Without any, the mean is the face's box.
+        place: Where the face is. Without it the mean of what the witnesses say is the face's box.
     """
 
     reader: float
@@ -109,8 +122,9 @@ class Fusion(_Section):
     parts: float
     head: float = 0.0
     agreement: float = 0.0
+    terms: list[float] = []
     bias: float
-    place: list[tuple[float, float, float, float]] = []
+    place: Place | None = None
 
 
 class TrainingSet(_Section):
