@@ -29,7 +29,7 @@ from vitruvian.finders.detector import Detector
 from vitruvian.finders.faces import FaceModel, find_faces
 from vitruvian.finders.map_dataset import write_map_datasets
 from vitruvian.finders.map_pictures import MapMaker
-from vitruvian.finders.predict import not_found_by, predict_dataset, predict_faces
+from vitruvian.finders.predict import predict_dataset, predict_faces
 from vitruvian.finders.recovery import SecondLook
 from vitruvian.metrics import Predictions, Table, evaluate_boxes, pool, recall_of_heads
 from vitruvian.metrics.confusion import confusion_matrix
@@ -123,9 +123,10 @@ def from_afw(sets: FaceSets) -> FaceSets:
 
     truth = pool([(sets.truth[level], sets.first[level]) for level in STUDY_LEVELS])[0]
     mine = truth.map(lambda picture: picture if picture.source == "afw" else None)
-    second = {look: of_afw(found) for look, found in sets.second.items()}
-    others = {other: of_afw(found) for other, found in sets.others.items()}
-    return FaceSets({**sets.truth, name: mine}, of_afw(sets.first), second, others, sets.threshold)
+    second, after, others = (
+        {who: of_afw(found) for who, found in by_name.items()} for by_name in (sets.second, sets.after, sets.others)
+    )
+    return FaceSets({**sets.truth, name: mine}, of_afw(sets.first), second, after, others, sets.threshold)
 
 
 def infants_table(heads: Dataset, ways: Mapping[str, tuple[Predictions, float]], resamples: int) -> Table:
@@ -200,12 +201,12 @@ def main() -> None:
     known = {} if shipped is None else {SECOND_LOOK: shipped.card.thresholds[WHOLE_FACE]}  # as its users have it
     study = recovery_study(everything, known, alone=list(singles), resamples=args.resamples)
     tell("looking at infants")
-    faces, again = predict_faces(detector, looks, pictures.heads)
-    sure = faces.above(everything.threshold)
+    heads = predict_faces(detector, looks, pictures.heads)
+    sure = heads.first.above(everything.threshold)
     ways = {first.card.name: (sure, 0.0)}
-    for name, found in again.items():
+    for name, found in heads.after.items():
         threshold = study.thresholds[name]
-        more = not_found_by(sure, found).above(2.0 if threshold is None else threshold)
+        more = found.above(2.0 if threshold is None else threshold)
         ways[f"{first.card.name}, then {name}"] = (one_ranking(sure, more), 0.0)
     for name, finder in finders.items():
         ways[name] = (find_faces(finder, pictures.heads), singles[name].card.thresholds[WHOLE_FACE])
@@ -220,22 +221,19 @@ def found_in(
     finders: Mapping[str, FaceModel],
 ) -> FaceSets:
     """What both passes and further detectors find in every set, AFW's share of the covered faces a set of its own."""
-    found: dict[str, dict[str, Predictions]] = {name: {} for name in (*looks, *finders)}
-    firsts: dict[str, Predictions] = {}
     truth: dict[str, Dataset] = {}
+    firsts: dict[str, Predictions] = {}
+    seconds, afters, others = ({who: dict[str, Predictions]() for who in names} for names in (looks, looks, finders))
     for name, datasets in sets.items():
         tell(f"looking at {name}: {sum(map(len, datasets))} pictures")
-        rows: dict[str, list[tuple[Dataset, Predictions]]] = {}
-        for dataset in datasets:
-            faces, seconds = predict_faces(detector, looks, dataset)
-            further = {other: find_faces(finder, dataset) for other, finder in finders.items()}
-            for who, they in {"": faces, **seconds, **further}.items():
-                rows.setdefault(who, []).append((dataset, they))
-        truth[name], firsts[name] = pool(rows.pop(""))
-        for who, mine in rows.items():
-            found[who][name] = pool(mine)[1]
-    threshold = detector.card.thresholds[WHOLE_FACE]
-    return from_afw(FaceSets(truth, firsts, {n: found[n] for n in looks}, {n: found[n] for n in finders}, threshold))
+        faces = [predict_faces(detector, looks, dataset) for dataset in datasets]
+        truth[name], firsts[name] = pool([(d, found.first) for d, found in zip(datasets, faces, strict=True)])
+        for look in looks:
+            seconds[look][name] = pool([(d, found.alone[look]) for d, found in zip(datasets, faces, strict=True)])[1]
+            afters[look][name] = pool([(d, found.after[look]) for d, found in zip(datasets, faces, strict=True)])[1]
+        for other, finder in finders.items():
+            others[other][name] = pool([(dataset, find_faces(finder, dataset)) for dataset in datasets])[1]
+    return from_afw(FaceSets(truth, firsts, seconds, afters, others, detector.card.thresholds[WHOLE_FACE]))
 
 
 def f1_figures(sets: FaceSets, first: str) -> list[Figure]:

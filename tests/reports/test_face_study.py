@@ -36,16 +36,18 @@ def sets() -> FaceSets:
     """The first pass is sure of every second face and sees the others faintly, among false ones; the look is right."""
     first = found(*((i, HERE, 0.9 if i % 2 else 0.2) for i in range(1, 41)), *((i, NOWHERE, 0.3) for i in range(1, 41)))
     look = found(*((i, HERE, 0.8) for i in range(1, 41)))
+    after = found(*((i, HERE, 0.8) for i in range(2, 41, 2)))
     return FaceSets(
         {level: truth(level) for level in ("easy", "hard")},
         {"easy": first, "hard": first},
         {"look": {"easy": look, "hard": look}},
+        {"look": {"easy": after, "hard": after}},
         {},
         threshold=0.5,
     )
 
 
-def test_what_the_first_pass_has_found_is_not_recovered_again() -> None:
+def test_the_first_pass_stands_at_its_threshold_and_the_look_after_it() -> None:
     passes = sets().passes()["easy"]
     assert len(passes.first) == 20
     assert sorted(passes.second["look"].image_ids.tolist()) == list(range(2, 41, 2))
@@ -103,7 +105,7 @@ def test_coverage_is_of_the_half_that_the_threshold_is_not_fitted_on() -> None:
     noise = found(
         *((i, HERE, 0.8 if i in odd_ids else 0.7) for i in range(1, 41)), *((i, NOWHERE, 0.3) for i in range(1, 41))
     )
-    given = FaceSets(given.truth, given.first, {"look": {"easy": noise, "hard": noise}}, {}, 0.5)
+    given = FaceSets(given.truth, given.first, {"look": {"easy": noise, "hard": noise}}, given.after, {}, 0.5)
     rows = coverage_table("t", given).rows
     assert [(row[0], row[1]) for row in rows] == [("look", "easy"), ("look", "hard")]
     odd = len(odd_ids)

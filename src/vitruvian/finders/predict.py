@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from vitruvian.data.dataset import Dataset
 from vitruvian.finders.detector import Detector
 from vitruvian.finders.map_dataset import check_reads
-from vitruvian.finders.recovery import SecondLook, found_again
+from vitruvian.finders.recovery import SecondLook
 from vitruvian.finders.witnesses import Heard
 from vitruvian.images import read_planes, read_reduced
 from vitruvian.metrics import Predictions
@@ -65,43 +66,51 @@ def predict_dataset(
     )
 
 
+@dataclass(frozen=True, eq=False)
+class FacesFound:
+    """Whole faces that a detector and second looks at its maps find in one data set, at a low threshold.
+
+    Attributes:
+        first: Of the detector.
+        alone: Of each look for itself, by name, as though nothing were found yet.
+        after: Of each look, beyond the faces of the detector at its card's threshold.
+    """
+
+    first: Predictions
+    alone: Mapping[str, Predictions]
+    after: Mapping[str, Predictions]
+
+
 def predict_faces(
-    first: Detector,
-    second: Mapping[str, SecondLook],
-    dataset: Dataset,
-    threshold: float = 0.01,
-    progress: Callable[[int], None] | None = None,
-) -> tuple[Predictions, dict[str, Predictions]]:
-    """Whole faces of a detector and of second looks at its maps, each for itself, at a low threshold.
+    first: Detector, second: Mapping[str, SecondLook], dataset: Dataset, threshold: float = 0.01
+) -> FacesFound:
+    """Whole faces of a detector, and of second looks at its maps with and without what it is sure of.
 
     Args:
         first: The detector; each picture goes through it once.
         second: Looks at its maps, by name.
         dataset: Its labels are not looked at.
         threshold: Lowest score kept.
-        progress: Called with the number of pictures done.
-
-    Returns:
-        Faces of the first pass, and of each look, also those that the first pass has found; :func:`not_found_by` takes
-        them away.
 
     Raises:
         ReadError: when a picture cannot be read.
     """
     limit = {name: threshold if name == WHOLE_FACE else 2.0 for name in first.names}
     nothing = np.zeros((0, 4), dtype=np.float32)
-    rows: dict[str | None, list[_Row]] = {None: [], **{name: [] for name in second}}
-    for done, picture in enumerate(dataset.pictures, start=1):
+    rows: list[_Row] = []
+    alone: dict[str, list[_Row]] = {name: [] for name in second}
+    after: dict[str, list[_Row]] = {name: [] for name in second}
+    for picture in dataset.pictures:
         pixels, width, height = read_reduced(dataset.path(picture), first.size)
         output, letterbox = first.dense(pixels, width, height)
         found = first.decoded(output.scores[0], output.boxes[0], letterbox, limit)
-        rows[None].append((picture.id, found.boxes, found.scores))
+        rows.append((picture.id, found.boxes, found.scores))
+        sure = letterbox.boxes_to_letterbox(found.above(first.card.thresholds).boxes)
         for name, look in second.items():
-            again = look(output, letterbox, nothing, threshold)
-            rows[name].append((picture.id, letterbox.boxes_to_original(again.boxes), again.scores))
-        if progress is not None:
-            progress(done)
-    return _faces(rows[None]), {name: _faces(rows[name]) for name in second}
+            for known, mine in ((nothing, alone), (sure, after)):
+                again = look(output, letterbox, known, threshold)
+                mine[name].append((picture.id, letterbox.boxes_to_original(again.boxes), again.scores))
+    return FacesFound(_faces(rows), *({name: _faces(mine[name]) for name in second} for mine in (alone, after)))
 
 
 def predict_witnesses(
@@ -130,16 +139,6 @@ def predict_witnesses(
         ids.append(np.full(len(heard), picture.id))
         proposed.append(heard.moved(letterbox.boxes_to_original))
     return _faces(sure), np.concatenate(ids), Heard.together(proposed)
-
-
-def not_found_by(first: Predictions, second: Predictions) -> Predictions:
-    """The faces of a second look that none of the first pass's faces is; both of the label ``whole face`` alone."""
-    keep = np.ones(len(second), dtype=bool)
-    for picture in np.unique(second.image_ids):
-        mine = second.image_ids == picture
-        known = first.boxes[first.image_ids == picture].astype(np.float32)
-        keep[mine] = ~found_again(second.boxes[mine].astype(np.float32), known)
-    return second[keep]
 
 
 def _faces(rows: list[_Row]) -> Predictions:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vitruvian.data.dataset import Dataset
-from vitruvian.finders.predict import not_found_by
 from vitruvian.metrics import Predictions, compare_at_precision, evaluate_boxes, pool
 from vitruvian.metrics.curves import Curve, curves
 from vitruvian.metrics.judging import judge
@@ -40,6 +39,7 @@ class FaceSets:
         truth: By name: ``none``, ``easy``, ``medium``, ``hard`` (covered faces, all seeds pooled) and further ones.
         first: Of the first pass, by set.
         second: Of each second look for itself, by its name and set.
+        after: Of each second look beyond the first pass at its threshold, likewise.
         others: Of further detectors, by their name and set.
         threshold: Of the first pass.
     """
@@ -47,6 +47,7 @@ class FaceSets:
     truth: Mapping[str, Dataset]
     first: Mapping[str, Predictions]
     second: Mapping[str, Mapping[str, Predictions]]
+    after: Mapping[str, Mapping[str, Predictions]]
     others: Mapping[str, Mapping[str, Predictions]]
     threshold: float
 
@@ -55,7 +56,7 @@ class FaceSets:
         result = {}
         for name, truth in self.truth.items():
             sure = self.first[name].above(self.threshold)
-            looks = {look: not_found_by(sure, found[name]) for look, found in self.second.items()}
+            looks = {look: found[name] for look, found in self.after.items()}
             result[name] = Passes(truth, sure, looks)
         return result
 
