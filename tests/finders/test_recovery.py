@@ -9,7 +9,7 @@ from vitruvian import Analyzer
 from vitruvian.finders.detections import Detections
 from vitruvian.finders.detector import Detector, OutputWithMaps
 from vitruvian.finders.face_geometry import faces_in_heads
-from vitruvian.finders.recovery import Recovered, SecondLook, found_again
+from vitruvian.finders.recovery import Recovered, SecondLook, apart, found_again
 from vitruvian.finders.witnesses import HEAD, Heard, joined
 from vitruvian.images import Letterbox, read_picture, sample_picture
 from vitruvian.zoo import ModelError, ModelFile, find_model, find_second_look
@@ -116,6 +116,13 @@ def test_reading_on_another_core_changes_nothing() -> None:
     aside._read = None  # type: ignore[assignment]
     with pytest.raises(TypeError):  # what goes wrong there is told here
         aside.propose(output, letterbox, nothing)
+
+
+def test_of_claims_that_lie_on_each_other_the_surest_stays() -> None:
+    claims = np.array([[0, 0, 40, 40], [36, 36, 76, 76], [20, 20, 60, 60], [100, 0, 140, 40]], dtype=np.float32)
+    assert apart(claims).tolist() == [0, 1, 3]  # the second shares a hundredth with the first
+    assert apart(claims[::-1]).tolist() == [0, 1]  # the third lies on both that are less sure
+    assert apart(claims[:0]).tolist() == []
 
 
 def test_a_face_that_its_witnesses_move_onto_a_sure_one_is_dropped() -> None:

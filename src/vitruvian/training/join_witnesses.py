@@ -18,7 +18,7 @@ from vitruvian.data.dataset import Dataset
 from vitruvian.finders.detections import box_iou
 from vitruvian.finders.detector import Detector
 from vitruvian.finders.predict import predict_witnesses
-from vitruvian.finders.recovery import SecondLook, fresh_faces
+from vitruvian.finders.recovery import SecondLook, apart, fresh_faces
 from vitruvian.finders.witnesses import PLACE_TERMS, SAID, TELLING, Heard, box_size, joined
 from vitruvian.metrics import Predictions, pool
 from vitruvian.metrics.recovered_faces import joined_curves, odd_photographs
@@ -100,7 +100,11 @@ class Proposed:
     def curve(self, fusion: Fusion | None) -> SecondLookCurve:
         """Right and wrong faces, ranked by all witnesses or by the reader alone."""
         if fusion is not None:
-            return self.judged(self.faces(fusion)[0])
+            found = self.faces(fusion)[0]
+            found = found[np.argsort(-found.scores, kind="stable")]
+            rows = [np.flatnonzero(found.image_ids == picture) for picture in np.unique(found.image_ids)]
+            kept = [mine[apart(found.boxes[mine].astype(np.float32))] for mine in rows]
+            return self.judged(found[np.concatenate(kept, dtype=np.int64)] if kept else found)
         return self.judged(_of_reader(self.image_ids, self.heard))
 
     def judged(self, found: Predictions) -> SecondLookCurve:
