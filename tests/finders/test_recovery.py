@@ -132,7 +132,7 @@ def test_a_face_that_its_witnesses_move_onto_a_sure_one_is_dropped() -> None:
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ({"place": Place(hidden=[[0.0]] * 90, edges=[])}, "place.hidden has 90 rows, not 91"),
+        ({"place": Place(hidden=[[0.0]] * 90, edges=[(0.0, 0.0, 0.0, 0.0)] * 2)}, "place.hidden has 90 rows, not 91"),
         ({"terms": [0.0] * 91}, "terms has 91 rows"),
     ],
 )

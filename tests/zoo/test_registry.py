@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from vitruvian.zoo import Card, ModelError, find_model, list_models, load_card, save_card
+from vitruvian.zoo.cards import Place
 from vitruvian.zoo.page import card_text
 
 
@@ -57,6 +58,12 @@ def test_thresholds_that_do_not_fit_are_refused() -> None:
         card.with_thresholds({"Human tail": 0.5})
     with pytest.raises(ModelError, match="not within"):
         card.with_thresholds({"Human nose": 1.5})
+
+
+def test_a_place_whose_layers_do_not_fit_is_refused() -> None:
+    assert len(Place(hidden=[[0.1, 0.2]], edges=[(0.0, 0.0, 0.0, 0.0)] * 3).edges) == 3
+    with pytest.raises(ValueError, match="2 units by the rows of edges"):
+        Place(hidden=[[0.1, 0.2], [0.1]], edges=[(0.0, 0.0, 0.0, 0.0)] * 3)
 
 
 def test_an_altered_file_is_refused(copied: Path) -> None:

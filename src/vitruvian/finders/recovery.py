@@ -92,12 +92,12 @@ class SecondLook:
         self.fusion = None
         if second is not None and second.card.fusion is not None:
             self.fusion = second.card.fusion
-            hidden = [] if self.fusion.place is None else self.fusion.place.hidden
+            place, terms = self.fusion.place, self.fusion.terms
             for name, rows, size in (
-                ("place.hidden", hidden, PLACE_TERMS),
-                ("terms", self.fusion.terms, PLACE_TERMS - 1),
+                ("place.hidden", None if place is None else place.hidden, PLACE_TERMS),
+                ("terms", terms or None, PLACE_TERMS - 1),
             ):
-                if len(rows) in (0, size):
+                if rows is None or len(rows) == size:
                     continue
                 found = f"fusion.{name} has {len(rows)} rows, not {size}"
                 raise ModelError(f"the card of second look {second.card.name!r} is of another version: {found}")

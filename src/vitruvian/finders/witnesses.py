@@ -229,9 +229,8 @@ def joined(fusion: Fusion, rows: NDArray[np.float64]) -> NDArray[np.float32]:
     """``(N,)`` scores in 0..1 out of what :func:`settle` gives."""
     said = (fusion.reader, fusion.first_pass, fusion.parts, fusion.head, fusion.agreement)
     weights = np.array([*said, *fusion.terms])
-    result: NDArray[np.float32] = (1 / (1 + np.exp(-(rows[:, : len(weights)] @ weights + fusion.bias)))).astype(
-        np.float32
-    )
+    logits = rows[:, : len(weights)] @ weights + fusion.bias
+    result: NDArray[np.float32] = (1 / (1 + np.exp(-logits))).astype(np.float32)
     return result
 
 

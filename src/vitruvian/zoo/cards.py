@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from vitruvian.zoo.errors import ModelError
 
@@ -100,6 +100,13 @@ class Place(_Section):
 
     hidden: list[list[float]]
     edges: list[tuple[float, float, float, float]]
+
+    @model_validator(mode="after")
+    def _layers_fit_together(self) -> Place:
+        units = len(self.edges) - 1
+        if any(len(row) != units for row in self.hidden):
+            raise ValueError(f"{units} units by the rows of edges, but not in every row of hidden")
+        return self
 
 
 class Fusion(_Section):
