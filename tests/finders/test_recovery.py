@@ -51,7 +51,7 @@ def test_witnesses_are_joined_as_the_card_says() -> None:
     np.testing.assert_allclose(weighed, 1 / (1 + np.exp(-np.array([0.0, 0.5, 5.5, 3.5]))), rtol=1e-6)
 
 
-def look_again(mean: tuple[float, ...], head: float, known: np.ndarray) -> Recovered:
+def look_again(mean: tuple[float, ...], head: float, known: np.ndarray, threshold: float | None = None) -> Recovered:
     """A second look whose reader proposes a box of its own, and whose witnesses say ``mean`` and how sure a head is."""
     first = find_model()
     look = SecondLook(Detector(first), find_second_look(first.card))
@@ -65,7 +65,7 @@ def look_again(mean: tuple[float, ...], head: float, known: np.ndarray) -> Recov
     labels = len(first.card.labels)
     scores, places = np.full((1, 169, labels), 0.5, np.float32), np.zeros((1, 169, labels, 4), np.float32)
     maps = (np.ones((1, labels, 13, 13), np.float32),)
-    return look(OutputWithMaps(scores, places, (32,), maps, maps), Letterbox.fit(416, 416, 416), known)
+    return look(OutputWithMaps(scores, places, (32,), maps, maps), Letterbox.fit(416, 416, 416), known, threshold)
 
 
 def test_a_head_that_speaks_for_a_face_is_named_as_evidence() -> None:
@@ -123,6 +123,14 @@ def test_of_claims_that_lie_on_each_other_the_surest_stays() -> None:
     assert apart(claims).tolist() == [0, 1, 3]  # the second shares a hundredth with the first
     assert apart(claims[::-1]).tolist() == [0, 1]  # the third lies on both that are less sure
     assert apart(claims[:0]).tolist() == []
+
+
+def test_a_second_look_reports_no_two_faces_on_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    boxes = np.array([[240, 240, 330, 330], [290, 240, 380, 330]], dtype=np.float32)  # IoU 0.29
+    rows = np.array([[1.0, 0, 0, 0, 0], [3.0, 0, 0, 0, 0]])
+    monkeypatch.setattr("vitruvian.finders.recovery.fresh_faces", lambda *_: (boxes, rows))
+    found = look_again((240, 240, 330, 330), 0.7, KNOWN, threshold=0.5)
+    assert found.boxes.tolist() == [boxes[1].tolist()]
 
 
 def test_a_face_that_its_witnesses_move_onto_a_sure_one_is_dropped() -> None:

@@ -139,6 +139,12 @@ def test_the_parts_near_each_face_agree_on_it() -> None:
     np.testing.assert_allclose(heard.boxes[:, 2, [0, 2]], [(40, 84), (84, 128)], atol=0.5)
     alone = hear(*found[:2], names=("whole face", "eyes nose", "left face"), boxes=(READER, right))
     assert alone.scores[:, 2].tolist() == pytest.approx([1 - 0.6**2, 0.0])
+    beside = tuple(
+        x - 28 if i % 2 == 0 else x for i, x in enumerate(READER)
+    )  # the parts are near, their face is not its
+    other = hear(*found[:2], names=("whole face", "eyes nose", "left face"), boxes=(beside,))
+    assert other.telling[0, :, 4].max() == pytest.approx(0.4)
+    assert other.scores[0, 2] == 0
 
 
 def test_the_surest_part_near_the_face_tells_where_it_is() -> None:

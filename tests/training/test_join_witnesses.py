@@ -110,6 +110,16 @@ def test_a_known_face_is_not_proposed_and_teaches_nothing() -> None:
     assert known.curve(start).missed == 1
 
 
+def test_of_two_claims_on_each_other_only_the_surest_is_judged() -> None:
+    one = pictures(1)
+    second = one.heard[np.array([0, 0])]
+    second.boxes[:, 0], second.scores[:, 0] = one.heard.boxes[0, 0] + [[0], [12]], [0.9, 0.6]
+    both = replace(one, heard=second)
+    start = join.Fusion(reader=1.0, first_pass=0.0, parts=0.0, bias=0.0)
+    assert len(both.faces(start)[0]) == 2
+    assert both.curve(start).scores.tolist() == pytest.approx([0.9])
+
+
 def test_few_examples_teach_nothing() -> None:
     assert fit_fusion([pictures(9)]) is None
     some = fit_fusion([pictures(100)])

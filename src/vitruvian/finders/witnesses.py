@@ -205,7 +205,7 @@ class Witnesses:
         _listen_to_parts(sights, boxes, heard.telling)
         parts = heard.telling[:, _PARTS_OF_FACES]
         faces = faces_from_parts(parts[..., :4], parts[..., 4])
-        agreeing = (box_iou(boxes, faces) >= _AGREEING) & (faces[:, 4] > 0)
+        agreeing = box_iou(boxes, faces) >= _AGREEING
         heard.boxes[agreeing, 2], heard.scores[agreeing, 2] = faces[agreeing, :4], faces[agreeing, 4]
         return heard
 
