@@ -17,6 +17,7 @@ from vitruvian.finders.detector import Detector
 from vitruvian.finders.errors import LabelError
 from vitruvian.finders.face_geometry import faces_in_heads
 from vitruvian.finders.geometry import centre
+from vitruvian.finders.hands import on_hands, without_hands_as_others
 from vitruvian.finders.recovery import SecondLook, known_faces
 from vitruvian.finders.witnesses import HEAD
 from vitruvian.images import Limits, read_reduced
@@ -140,6 +141,7 @@ class Analyzer:
             limits = thresholds if isinstance(thresholds, Mapping) else dict.fromkeys(self.detector.names, thresholds)
             thresholds = {**limits, WHOLE_FACE: faintest}
         found, recovered = self._passes(pixels, width, height, thresholds)
+        found = without_hands_as_others(found)
         if self.hidden_faces:
             recovered += self._hidden(found, recovered)
         faint = np.asarray([found.names[label] == WHOLE_FACE for label in found.labels], dtype=bool)
@@ -161,9 +163,11 @@ class Analyzer:
         again = self.second_look(output, letterbox, letterbox.boxes_to_letterbox(sure))
         edges = np.asarray([width, height] * 2, dtype=np.float32)
         boxes = np.clip(letterbox.boxes_to_original(again.boxes), 0, edges)
+        hand = on_hands(boxes, 0.0, found)  # any hand that was found: for the first pass they were no sure faces
         return found, [
             Face(_box(box), float(score), found_by="recovery", evidence=Evidence("activation maps", parts))
-            for box, score, parts in zip(boxes, again.scores, again.evidence, strict=True)
+            for box, score, parts, kept in zip(boxes, again.scores, again.evidence, ~hand, strict=True)
+            if kept
         ]
 
     def _hidden(self, found: Detections, recovered: Sequence[Face]) -> list[Face]:
