@@ -64,6 +64,18 @@ def test_every_set_of_parts_has_its_own_face() -> None:
     assert faces_from_parts(places[:0], scores[:0]).shape == (0, 5)
 
 
+def test_a_part_of_score_zero_is_not_there_wherever_its_box_lies() -> None:
+    labels = list(FACE_FROM_PART)
+    places = np.zeros((1, len(labels), 4), dtype=np.float32)
+    scores = np.zeros((1, len(labels)), dtype=np.float32)
+    shift = np.array([25, 0, 25, 0], dtype=np.float32)
+    for name, face, score in (("nose", FACE - shift, 0.4), ("mouth", FACE + shift, 0.4), ("brows", FACE, 0.0)):
+        places[0, labels.index(name)], scores[0, labels.index(name)] = part_of(face, name), score
+    assert not faces_from_parts(places, scores).any()  # two that disagree
+    scores[0, labels.index("brows")] = 0.4
+    np.testing.assert_allclose(faces_from_parts(places, scores)[0, 4], 1 - 0.6**3, rtol=1e-5)
+
+
 def test_a_part_that_disagrees_neither_counts_nor_pulls() -> None:
     agreeing = [(name, part_of(FACE, name), 0.4) for name in ("eyes nose", "left face")]
     stray = ("mouth", np.array([120, 60, 136, 66], dtype=np.float32), 0.9)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPRegressor
 
 import vitruvian.training.join_witnesses as join
 from vitruvian.data.dataset import Annotation, Dataset, Picture
@@ -28,9 +30,9 @@ from vitruvian.zoo import find_model, find_second_look
 SIDE = 200.0
 
 
-def pictures(count: int, seed: int = 0) -> Proposed:
-    """Pictures with one missed face each. All see it too narrow on the side that the left eye is not on; half of the
-    proposals are nowhere near, and the reader is less sure of these."""
+def pictures(count: int, seed: int = 0, mirrored_share: float = 0.5) -> Proposed:
+    """Pictures with one missed face each. All see it too narrow on the side that the left eye is not on, in mirrored
+    pictures the right eye; half of the proposals are nowhere near, and the reader is less sure of these."""
     rng = np.random.default_rng(seed)
     rows, heard, ids = [], [], []
     for number in range(1, count + 1):
@@ -40,7 +42,7 @@ def pictures(count: int, seed: int = 0) -> Proposed:
         attributes = {"crop": [0, 0, 200, 200], "original": f"photograph {number}"}
         rows.append(Picture(number, f"{number}.png", 200, 200, (annotation,), frozenset({WHOLE_FACE}),
                             attributes=attributes))  # fmt: skip
-        mirrored = rng.random() < 0.5
+        mirrored = rng.random() < mirrored_share
         seen = face + (np.array([30, 0, 0, 0]) if mirrored else np.array([0, 0, -30, 0])) + rng.normal(0, 1, 4)
         true, false = Heard.silence(1), Heard.silence(1)
         true.boxes[0, 0], true.scores[0, 0] = seen, rng.uniform(0.5, 0.9)
@@ -72,6 +74,37 @@ def test_a_side_that_is_not_seen_is_put_back_on(monkeypatch: pytest.MonkeyPatch)
     assert less.place is not None
     np.testing.assert_allclose(np.array(less.place.edges), np.array(fusion.place.edges) / 2, atol=1e-4)
     assert fresh.curve(None).right.sum() < 20  # the reader's own boxes are half of the face, IoU 0.5 more or less
+
+
+def test_where_a_face_is_is_learnt_for_the_mirrored_picture_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(join, "_SHRUNK", 1.0)
+    fusion = fit_fusion([pictures(300, mirrored_share=0.0)])
+    assert fusion is not None
+    fresh = pictures(20, seed=1, mirrored_share=1.0)
+    moved, _ = settle(fresh.heard[np.arange(0, 40, 2)], fusion.place)
+    assert np.abs(moved - np.array([p.annotations[0].box for p in fresh.truth.pictures])).max() < 8
+
+
+def test_the_order_of_pictures_and_sets_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted: list[np.ndarray] = []
+    for kind in (LogisticRegression, MLPRegressor):
+
+        def fit(self, x, y, real=kind.fit):  # type: ignore[no-untyped-def]
+            fitted.append(np.column_stack((x, y)))
+            return real(self, x, y)
+
+        monkeypatch.setattr(kind, "fit", fit)
+    one, other = pictures(150), pictures(150, seed=1)
+    turned = slice(None, None, -1)
+    back = replace(one, truth=replace(one.truth, pictures=one.truth.pictures[turned]), image_ids=one.image_ids[turned],
+                   heard=one.heard[np.arange(len(one.heard))[turned]])  # fmt: skip
+    fusion = fit_fusion([one, other])
+    assert fusion is not None
+    assert fusion.place is not None
+    assert fit_fusion([other, back]) == fusion
+    assert len(fitted) == 4
+    for first, second in zip(fitted[:2], fitted[2:], strict=True):
+        np.testing.assert_array_equal(first, second)
 
 
 def test_wrong_faces_are_told_from_right_ones() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -33,8 +32,8 @@ _LEAST_FOR_PLACE = 3 * PLACE_TERMS
 """Proposals at missed faces below which the place is that of the mean."""
 _SAME_FACE = 0.2
 """IoU of a missed face with the mean of what is said from which it teaches where the face is."""
-_UNITS, _STEPS, _BATCH = 16, 2200, 200
-"""Of the network that says where a face is: its hidden units, and how long it is trained."""
+_UNITS, _ALPHA, _STEPS = 16, 30.0, 100
+"""Of the network that says where a face is: its hidden units, the weight of its penalty, and how long it is trained."""
 _SHRUNK = 0.8
 """Share of the learnt move that is made; a full one overshoots where witnesses agree. Chosen by cross-validation on
 covered training photographs."""
@@ -151,7 +150,7 @@ def fit_fusion(sets: Sequence[Proposed]) -> Fusion | None:
         curve = proposed.judged(faces)
         rows.append(spoken[curve.row])
         right.append(curve.right)
-    x, y = np.concatenate(rows), np.concatenate(right)
+    x, y = _in_order(np.concatenate(rows), np.concatenate(right))
     if min(int(y.sum()), int((~y).sum())) < _LEAST_EXAMPLES:
         return None
     said, terms = np.split(x, [SAID], axis=1)
@@ -198,19 +197,12 @@ def _fit_place(sets: Sequence[Proposed]) -> Place | None:
             face = faces[iou[near].argmax(axis=1)]
             terms.append(heard[near].terms)
             moves.append((face - means[near]) / box_size(means[near])[:, None])
-    x, y = np.concatenate(terms), np.concatenate(moves)
+    x, y = _in_order(np.concatenate(terms), np.concatenate(moves))
     if len(x) < _LEAST_FOR_PLACE:
         return None
     x, y = np.concatenate((x, mirrored_terms(x))), np.concatenate((y, mirrored_edges(y)))
     scale = StandardScaler().fit(x)
-    fit = MLPRegressor(
-        hidden_layer_sizes=(_UNITS,),
-        alpha=1.0,
-        batch_size=min(_BATCH, len(x)),
-        learning_rate_init=0.002,
-        max_iter=ceil(_STEPS / ceil(len(x) / _BATCH)),
-        random_state=0,
-    )
+    fit = MLPRegressor(hidden_layer_sizes=(_UNITS,), solver="lbfgs", alpha=_ALPHA, max_iter=_STEPS, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # it is not meant to converge
         fit.fit(scale.transform(x), y)
@@ -218,6 +210,12 @@ def _fit_place(sets: Sequence[Proposed]) -> Place | None:
     hidden = first / scale.scale_[:, None]
     hidden[-1] += first_bias - scale.mean_ @ hidden  # the last term is 1
     return Place(hidden=_rounded(hidden), edges=_rounded(_SHRUNK * np.vstack((second, second_bias))))
+
+
+def _in_order(x: NDArray[np.float64], y: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """The rows of both, sorted by the first, so that a fit does not hang on the order in which pictures came."""
+    order = np.lexsort(x.T)
+    return x[order], y[order]
 
 
 def _rounded(rows: NDArray[np.float64]) -> Any:
