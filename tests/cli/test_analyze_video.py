@@ -15,6 +15,7 @@ from vitruvian.cli.main import app
 from vitruvian.finders.video import AnalyzerEyes
 from vitruvian.images import read_picture, resize, sample_picture
 from vitruvian.images.video import Frame, Video, write_video
+from vitruvian.zoo import Card, ModelFile, find_second_look
 
 pytest.importorskip("av", reason="PyAV is not installed")
 pytest.importorskip("trackers", reason="the package that tracks is not installed")
@@ -127,6 +128,29 @@ def test_what_another_setting_saw_is_seen_again(
     assert wrong.exit_code == 1
     assert "other frames" in wrong.stderr
     assert not (tmp_path / "clip.overlay.mp4").exists()
+
+
+def test_what_another_second_look_saw_is_seen_again(
+    clip: Path, tmp_path: Path, interrupted: Callable[[int | None], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted(8)
+    run("analyze", clip, "--out", tmp_path)
+
+    def other(first: Card) -> ModelFile:
+        second = find_second_look(first)
+        assert second is not None
+        assert second.card.fusion is not None
+        fusion = second.card.fusion.model_copy(update={"bias": second.card.fusion.bias + 1})
+        return ModelFile(second.path, second.card.model_copy(update={"fusion": fusion}))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("vitruvian.finders.analyzer.find_second_look", other)
+        seen = interrupted(2)
+        run("analyze", clip, "--out", tmp_path)
+        assert seen == [0, 1]
+        seen = interrupted(None)
+        run("analyze", clip, "--out", tmp_path)
+        assert seen[0] == 2
 
 
 def test_videos_that_fail_are_said_in_one_line_and_the_rest_goes_on(clip: Path, tmp_path: Path) -> None:

@@ -138,9 +138,10 @@ def _scenes(run: VideoRun, file: PictureFile, records: Path | None) -> Iterator[
 def _request(run: VideoRun, path: Path) -> str:
     """All that is seen in the frames depends on, and the code that looks."""
     analyzer = run.analyzer
-    looks = analyzer.second_look is not None, analyzer.hidden_faces
-    seen = (analyzer.detector.card.sha256, analyzer.detector.size, analyzer.thresholds, *looks)
-    return request_key(path, __version__, run.every, *seen)
+    again = analyzer.second_look
+    second = None if again is None else (again.card, again.threshold)
+    seen = (analyzer.detector.card.sha256, analyzer.detector.size, analyzer.thresholds)
+    return request_key(path, __version__, run.every, *seen, second, analyzer.hidden_faces)
 
 
 def _stored(scenes: Path) -> Iterator[Scene]:

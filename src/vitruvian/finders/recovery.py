@@ -68,6 +68,7 @@ class SecondLook:
         threads: CPU threads; 0 leaves the choice to onnxruntime.
 
     Attributes:
+        card: Of the second model; None for the map-free way.
         threshold: Lowest score of a face.
         methods: Maps that the detector must be asked for.
 
@@ -89,6 +90,7 @@ class SecondLook:
         self._face = first.names.index(WHOLE_FACE)
         self._aside = None if threads == 1 else ThreadPoolExecutor(1)
         self._nms_iou = card.nms_iou
+        self.card = None if second is None else second.card
         self.fusion = None
         if second is not None and second.card.fusion is not None:
             self.fusion = second.card.fusion
