@@ -124,8 +124,14 @@ def originals(truth: Dataset) -> list[str]:
 
 def odd_photographs(truth: Dataset) -> NDArray[np.bool_]:
     """Whether each picture's photograph has a name of an odd hash: all copies of a photograph are on one side."""
+    odd: NDArray[np.bool_] = photograph_folds(truth, 2) == 1
+    return odd
+
+
+def photograph_folds(truth: Dataset, count: int) -> NDArray[np.int64]:
+    """Which of ``count`` parts each picture is in by the hash of its photograph's name: all copies are in one."""
     hashes = (int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) for name in originals(truth))
-    return np.array([value % 2 == 1 for value in hashes], dtype=bool)
+    return np.array([value % count for value in hashes], dtype=np.int64)
 
 
 def one_ranking(first: Predictions, second: Predictions) -> Predictions:

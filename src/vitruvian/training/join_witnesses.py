@@ -20,7 +20,7 @@ from vitruvian.finders.predict import predict_witnesses
 from vitruvian.finders.recovery import SecondLook, apart, fresh_faces
 from vitruvian.finders.witnesses import PLACE_TERMS, SAID, TELLING, Heard, box_size, joined
 from vitruvian.metrics import Predictions, pool
-from vitruvian.metrics.recovered_faces import joined_curves, odd_photographs
+from vitruvian.metrics.recovered_faces import joined_curves, odd_photographs, photograph_folds
 from vitruvian.metrics.second_look import SecondLookCurve, second_look_curve
 from vitruvian.taxonomy import WHOLE_FACE
 from vitruvian.training.augment import mirror_indices
@@ -39,6 +39,8 @@ _SHRUNK = 0.8
 covered training photographs."""
 _C = 0.05
 """Of the logistic regression, on columns of unit variance: the inverse of its penalty (scikit-learn's ``C``)."""
+_FOLDS = 5
+"""Of the photographs, each scored by a fit on the others: with two, fits on half of them think too little of faces."""
 _BOX_IOU = 0.5
 """From which a face is found."""
 
@@ -73,7 +75,10 @@ class Proposed:
 
     def half(self, odd: bool) -> Proposed:
         """The photographs on one side."""
-        keep = odd_photographs(self.truth) == odd
+        return self.only(odd_photographs(self.truth) == odd)
+
+    def only(self, keep: NDArray[np.bool_]) -> Proposed:
+        """Some of the pictures."""
         pictures = tuple(p for p, kept in zip(self.truth.pictures, keep, strict=True) if kept)
         first = self.first[keep[self.first.picture_index(self.truth)]]
         mine = np.isin(self.image_ids, [p.id for p in pictures])
@@ -171,13 +176,14 @@ def threshold_for(precision: float, sets: Sequence[Proposed], fusion: Fusion | N
 
 
 def cross_fitted_threshold(precision: float, sets: Sequence[Proposed]) -> float | None:
-    """The same, every face scored by a fit on the other half of the photographs: of its own a fit thinks too well."""
+    """The same, every face scored by a fit on other photographs: of its own a fit thinks too well."""
+    folds = [photograph_folds(proposed.truth, _FOLDS) for proposed in sets]
     curves = []
-    for odd in (False, True):
-        fusion = fit_fusion([proposed.half(not odd) for proposed in sets])
+    for fold in range(_FOLDS):
+        fusion = fit_fusion([p.only(mine != fold) for p, mine in zip(sets, folds, strict=True)])
         if fusion is None:
             return None
-        curves += [p.half(odd).curve(fusion) for p in sets if p.certain]
+        curves += [p.only(mine == fold).curve(fusion) for p, mine in zip(sets, folds, strict=True) if p.certain]
     return joined_curves(curves).threshold_for(precision) if curves else None
 
 
