@@ -119,6 +119,24 @@ def test_faint_faces_continue_tracks_but_start_none() -> None:
     assert len({scene.faces[0].track for scene in scenes}) == 1
 
 
+def test_a_face_that_is_barely_sure_continues_a_track_but_starts_none() -> None:
+    def sight(i: int) -> Seen:
+        barely = [(square(280, 40), 0.55)] if i < 6 else []
+        return [(square(80 + 3 * i, 100), 0.9 if i < 8 else 0.55), *barely]
+
+    scenes = list(watch(frames(20), ToldEyes(sight), RATE))
+    assert [len(scene.faces) for scene in scenes] == [2] * 6 + [1] * 14  # it is reported, and not carried on
+    assert [scene.faces[1].track for scene in scenes[:6]] == [None] * 6
+    assert {scene.faces[0].track for scene in scenes} == {0}
+    assert reasons(scenes) == {}
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.9, 1.0])
+def test_at_any_threshold_the_surest_faces_start_tracks(threshold: float) -> None:
+    eyes = ToldEyes(lambda i: [(square(80 + 3 * i, 100), 1.0)], face_threshold=threshold)
+    assert {scene.faces[0].track for scene in watch(frames(5), eyes, RATE)} == {0}
+
+
 def test_a_faint_face_of_another_size_is_not_the_one_that_was_there() -> None:
     def sight(i: int) -> Seen:
         return [(square(100, 100), 0.9)] if i < 8 else [(square(100, 100, 20), 0.2)]

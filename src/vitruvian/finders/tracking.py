@@ -19,6 +19,8 @@ KEPT = 1.0
 """Seconds for which a track that is not seen is kept, as in the paper (30 frames at 30 a second)."""
 LEAST_IOU = 0.2
 """Overlap of a box with the place where its track should be."""
+_SURER = 0.1
+"""By how much a box must pass the threshold to start a track, as in ByteTrack: what is barely seen is not carried."""
 _JUST_BELOW = 1e-3
 
 
@@ -27,7 +29,8 @@ class Tracks:
 
     Args:
         rate: Frames a second, on average.
-        sure: Score from which a box may start a track; it is confirmed when it is seen in the next frame too.
+        sure: Score from which a box is looked at first; a tenth above, it may start a track, which is confirmed when it
+            is seen in the next frame too.
 
     Raises:
         TrackingError: when the package is not installed.
@@ -43,7 +46,7 @@ class Tracks:
             # In frames at 30 a second; it lets go one frame early, and rounds down.
             lost_track_buffer=30 * (KEPT + 1.01 / rate),
             frame_rate=rate,
-            track_activation_threshold=sure,
+            track_activation_threshold=sure + min(_SURER, (1 - sure) / 2),
             high_conf_det_threshold=sure,
             minimum_consecutive_frames=2,
             minimum_iou_threshold=LEAST_IOU,
@@ -53,13 +56,13 @@ class Tracks:
         self._numbers: dict[int, int] = {}
 
     def step(
-        self, sure: Sequence[Box], unsure: Sequence[tuple[Box, float]]
+        self, sure: Sequence[tuple[Box, float]], unsure: Sequence[tuple[Box, float]]
     ) -> tuple[list[int | None], list[int | None]]:
         """Go on by one frame.
 
         Args:
-            sure: Boxes that may start a track.
-            unsure: Boxes that may only continue one, with their scores.
+            sure: Boxes that may start a track, with their scores.
+            unsure: Boxes that may only continue one, with theirs.
 
         Returns:
             For each sure and for each unsure box the number of its confirmed track, or None. Numbers count from 0 in
@@ -67,8 +70,8 @@ class Tracks:
         """
         from supervision import Detections
 
-        scores = [max(self._sure, 1.0)] * len(sure) + [min(s, self._sure - _JUST_BELOW) for _, s in unsure]
-        boxes = np.asarray([*sure, *(box for box, _ in unsure)], dtype=np.float64).reshape(-1, 4)
+        scores = [score for _, score in sure] + [min(score, self._sure - _JUST_BELOW) for _, score in unsure]
+        boxes = np.asarray([box for box, _ in (*sure, *unsure)], dtype=np.float64).reshape(-1, 4)
         given = Detections(
             xyxy=boxes, confidence=np.asarray(scores, dtype=np.float64), data={"place": np.arange(len(boxes))}
         )

@@ -125,7 +125,7 @@ def watch(frames: Iterable[Frame], eyes: Eyes, rate: float, options: VideoOption
     standing: dict[int, float] = {}
 
     def finished(scene: Scene) -> Scene:
-        ids, _ = people.step([person.box for person in scene.people], [])
+        ids, _ = people.step([(person.box, 1.0) for person in scene.people], [])
         named = tuple(replace(person, track=number) for person, number in zip(scene.people, ids, strict=True))
         scene = replace(scene, people=named)
         return eyes.only(_one_face(scene, standing) if options.one_face else scene)
@@ -186,7 +186,7 @@ class FaceTracks:
         return _joined(scene, new) if new else scene
 
     def _step(self, sure: Sequence[Face], unsure: Sequence[Face]) -> list[int | None]:
-        first, second = self._tracks.step([f.box for f in sure], [(f.box, f.score) for f in unsure])
+        first, second = self._tracks.step([(f.box, f.score) for f in sure], [(f.box, f.score) for f in unsure])
         return first + second
 
     def _continued(self, frame: Frame, scene: Scene, faint: Sequence[Face]) -> list[Face]:
