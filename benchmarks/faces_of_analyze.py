@@ -23,11 +23,14 @@ from vitruvian.data.derive.facial import with_facial_parts
 from vitruvian.finders.detections import box_iou
 from vitruvian.finders.faces import find_faces
 from vitruvian.finders.hands import HAND
+from vitruvian.finders.witnesses import HEAD
 from vitruvian.metrics import evaluate_boxes, recall_of_heads
 from vitruvian.reports.occluded_faces import INFANTS, by_view
 from vitruvian.taxonomy import WHOLE_FACE
 
-HANDS, HEAD = "hands", "Human head"
+HANDS = "hands"
+SAME_PLACE = 0.4
+"""IoU from which a hand is reported as something else."""
 
 
 def places(boxes: list[tuple[float, float, float, float]]) -> NDArray[np.float32]:
@@ -43,8 +46,8 @@ def mistaken_hands(hands: Dataset, scenes: list[Scene]) -> str:
         named = {part.label: [p.box for p in scene.parts if p.label == part.label] for part in scene.parts}
         labelled += len(truth)
         for_faces = places([face.box for face in scene.faces] + named.get("Human face", []))
-        faces += int((box_iou(truth[:, None], for_faces) >= 0.4).any(axis=1).sum())
-        heads += int((box_iou(truth[:, None], places(named.get("Human head", []))) >= 0.4).any(axis=1).sum())
+        faces += int((box_iou(truth[:, None], for_faces) >= SAME_PLACE).any(axis=1).sum())
+        heads += int((box_iou(truth[:, None], places(named.get(HEAD, []))) >= SAME_PLACE).any(axis=1).sum())
     return f"of {labelled} labelled hands {faces} are reported as a face, {heads} as a head"
 
 

@@ -1,9 +1,9 @@
 """A hand is no head, face or leg: boxes of these that lie on a surer hand are taken back.
 
 A detector says each label for itself. Taught with faces that hands cover, it takes hands that fill a picture for such
-faces as well: on the 582 training pictures of hands 102 faces, 92 of them on a surer hand. Of 1,739 covered faces that
-it found rightly on other training pictures, one lay on such a hand. What a hand never has is an eye, a nose, a mouth or
-an ear: a box with one of these in it stays.
+faces as well: of its 102 faces on the 582 training pictures of hands 90 are taken back here, and none of 1,739 covered
+faces that it finds rightly on other training pictures. What a hand never has is an eye, a nose, a mouth or an ear: a
+box with one of these in it stays.
 """
 
 from __future__ import annotations
