@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from vitruvian.images.read import Limits
 from vitruvian.images.video import CutShort, Video, VideoError, write_video
 
 cv2 = pytest.importorskip("cv2", reason="OpenCV, the oracle, is not installed")
-pytest.importorskip("av", reason="PyAV is not installed")
+av = pytest.importorskip("av", reason="PyAV is not installed")
 
 WIDTH, HEIGHT = 80, 64
 
@@ -44,6 +46,43 @@ def opencv_reads(path: Path) -> list[NDArray[np.uint8]]:
         if not there:
             return found
         found.append(picture[:, :, ::-1])
+
+
+def by_pyav(path: Path, times: Sequence[float], sound: float = 0) -> Path:
+    """A file of noisy pictures at these times, with so many seconds of silence."""
+    rng = np.random.default_rng(0)
+    clock = Fraction(1, 1000)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt, stream.codec_context.time_base = WIDTH, HEIGHT, "yuvj420p", clock
+        voice = container.add_stream("pcm_s16le", rate=8000) if sound else None
+        for i, time in enumerate(times):
+            pixels = rng.integers(0, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts, frame.time_base = i, clock
+            for packet in stream.encode(frame):  # the encoder takes no two at one time, the file does
+                packet.pts = packet.dts = round(time * 1000)
+                container.mux(packet)
+            if voice is not None and (time <= sound or i == len(times) - 1):
+                until = min(times[i + 1], sound) if i + 1 < len(times) else sound
+                silence = np.zeros((1, max(1, round((until - time) * 8000))), dtype=np.int16)
+                heard = av.AudioFrame.from_ndarray(silence, format="s16", layout="mono")
+                heard.sample_rate, heard.pts = 8000, round(time * 8000)
+                container.mux(voice.encode(heard))
+    return path
+
+
+def trimmed(path: Path, start: float) -> Path:
+    """The MP4 from ``start`` seconds on as phones cut it: all frames stay, an edit list leaves the first ones out."""
+    result = path.with_name("trimmed.mp4")
+    with av.open(str(path)) as whole, av.open(str(result), "w") as container:
+        stream = container.add_stream_from_template(whole.streams.video[0])
+        for packet in whole.demux(video=0):
+            if packet.dts is not None:
+                shift = round(start / packet.time_base)
+                packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, stream
+                container.mux(packet)
+    return result
 
 
 def turned(path: Path, matrix: tuple[int, int, int, int]) -> Path:
@@ -148,6 +187,66 @@ def test_a_video_that_breaks_off_gives_its_frames_and_then_says_so(tmp_path: Pat
         found.extend(frame.number for frame in video)
     assert 0 < len(found) < 40
     assert found == list(range(len(found)))
+
+
+@pytest.mark.parametrize(
+    ("times", "sound"),
+    [
+        (np.arange(25) / 25, 5),
+        (np.concatenate([np.arange(20) / 25, 1 + np.arange(20)]), 0),
+        (5 + np.arange(25) / 25, 0),
+        ([0, 0.04, 0.08, 0.08, 0.08, 0.08, 0.12], 0),
+    ],
+    ids=["its sound is longer", "its rate varies", "it starts late", "frames have the same time"],
+)
+def test_a_whole_matroska_file_is_not_taken_for_a_cut_one(tmp_path: Path, times: Sequence[float], sound: float) -> None:
+    path = by_pyav(tmp_path / "a.mkv", times, sound)
+    with Video(path) as video:
+        found = [frame.time for frame in video]
+        assert found == pytest.approx(np.asarray(times) - times[0], abs=1e-3)
+        assert [frame.time for frame in video] == found  # a second time too
+
+
+def test_a_matroska_file_with_sound_that_breaks_off_says_so(tmp_path: Path) -> None:
+    data = by_pyav(tmp_path / "a.mkv", list(np.arange(50) / 25), 2).read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(data[: len(data) // 2])
+    with Video(tmp_path / "cut.mkv") as video, pytest.raises(CutShort) as said:
+        list(video)
+    assert 15 < said.value.frames < 35
+    assert said.value.announced == pytest.approx(50, abs=1)
+
+
+def test_frames_that_an_edit_leaves_out_are_not_missed(tmp_path: Path) -> None:
+    with write_video(tmp_path / "a.mp4", 25) as writer:
+        for i, picture in enumerate(pictures(20)):
+            writer.add(picture, i / 25)
+    with Video(trimmed(tmp_path / "a.mp4", 0.48)) as video:
+        frames = list(video)
+    assert [frame.time for frame in frames] == pytest.approx(np.arange(8) / 25, abs=1e-3)
+    brightness = [float(frame.picture[40, 60].mean()) for frame in frames]
+    assert brightness == pytest.approx([40 + 8 * i for i in range(12, 20)], abs=4)
+
+
+def test_a_file_that_cannot_be_wound_back_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = by_opencv(tmp_path / "a.mp4", pictures(5))
+
+    class Forward:
+        """The container, but for its ``seek``."""
+
+        def __init__(self, container: object) -> None:
+            self.inner = container
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.inner, name)
+
+        def seek(self, offset: int) -> None:
+            raise av.error.PermissionError(1, "Operation not permitted")
+
+    with Video(path) as video:
+        monkeypatch.setattr(video, "_container", Forward(video._container))
+        assert len(list(video)) == 5
+        with pytest.raises(VideoError, match=r"a\.mp4: can be read only once"):
+            list(video)
 
 
 def test_what_is_no_video_is_said_in_one_line(tmp_path: Path) -> None:

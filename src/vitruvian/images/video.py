@@ -32,7 +32,7 @@ VIDEO_LIMITS = Limits(max_pixels=8192 * 8192, max_bytes=256 * 2**30)
 """A video is read frame by frame, so it is the size of the frame that counts."""
 
 LEAST_SHARE = 0.9
-"""Of the announced frames; some containers only estimate their number, but not so badly."""
+"""Of the announced time; some containers only estimate it, but not so badly."""
 
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegvideo,mpegts"
 _CLOCK = Fraction(1, 90_000)
@@ -49,7 +49,7 @@ class CutShort(VideoError):
 
     Attributes:
         frames: Number of frames there were.
-        announced: Number of frames that there should be.
+        announced: Number of frames that there should be, by the time that the file announces.
     """
 
     def __init__(self, path: Path, frames: int, announced: int) -> None:
@@ -99,7 +99,9 @@ class Video:
         av = _av(self.path)
         _check_file(self.path, limits)
         self._limits = limits
-        self._damaged = False
+        self._started = self._damaged = False
+        self._packets = 0
+        self._end: float | None = None
         options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
         try:
             self._container: Any = av.open(str(self.path), options=options)
@@ -146,7 +148,6 @@ class Video:
         """
         number, start, last = 0, 0.0, -1 / self.rate
         shape: tuple[int, ...] = ()
-        self._damaged = False
         for decoded in self._decoded():
             self._check_size(decoded.width, decoded.height)
             time = decoded.time
@@ -164,14 +165,20 @@ class Video:
             number, last = number + 1, seconds
         if number == 0:
             raise VideoError(f"{self.path}: no frame of it can be read: damaged, or in a codec that is not known")
-        if number < LEAST_SHARE * self.length or (self._damaged and number < self.length):
-            raise CutShort(self.path, number, self.length)
+        announced = self._announced(self._packets if self._damaged else number)
+        if number < LEAST_SHARE * announced or (self._damaged and number < announced):
+            raise CutShort(self.path, number, announced)
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         """Decoded frames; what is damaged is passed over and noted."""
         av = _av(self.path)
-        self._container.seek(0)
-        packets = self._container.demux(self._stream)
+        if self._started:
+            try:
+                self._container.seek(0)
+            except av.error.FFmpegError as error:
+                raise VideoError(f"{self.path}: can be read only once: {_reason(error)}") from None
+        self._started, self._damaged, self._packets, self._end = True, False, 0, None
+        packets = self._container.demux(*([self._stream] if self._tells_its_time else []))
         while True:
             try:
                 packet = next(packets, None)
@@ -179,16 +186,48 @@ class Video:
                 packet, self._damaged = None, True
             if packet is None:
                 break
+            self._note_end(packet)
+            if packet.stream_index != self._stream.index:
+                continue
             self._damaged |= packet.is_corrupt
+            self._packets += packet.size > 0 and not packet.is_discard
             try:
                 yield from packet.decode()
             except av.error.FFmpegError:
                 self._damaged = True
 
+    @property
+    def _tells_its_time(self) -> bool:
+        """Whether the pictures have a duration of their own, or only the file as a whole, with its sound."""
+        return self._stream.duration is not None and self._stream.time_base is not None
+
     def _seconds(self) -> float:
-        if self._stream.duration is not None and self._stream.time_base is not None:
+        if self._tells_its_time:
             return float(self._stream.duration * self._stream.time_base)
         return (self._container.duration or 0) / 1e6
+
+    def _note_end(self, packet: Any) -> None:
+        time = packet.pts if packet.pts is not None else packet.dts
+        if time is None or packet.time_base is None:
+            return
+        least = 1 / self.rate if packet.stream_index == self._stream.index else 0.0
+        end = float(time * packet.time_base) + max(float((packet.duration or 0) * packet.time_base), least)
+        self._end = end if self._end is None else max(self._end, end)
+
+    def _announced(self, number: int) -> int:
+        """How many frames there should be, if there are so many in the time that was reached.
+
+        :attr:`length` is no measure of that: in MP4 it includes what an edit leaves out, and where it is duration times
+        rate, the rate may vary and the sound go on longer. In AVI it is right, and the duration a guess by the bytes.
+        """
+        seconds = self._seconds()
+        counted = self._stream.frames and "mp4" not in self._container.format.name
+        if counted or not seconds or self._end is None:
+            return self.length
+        # Matroska, which knows only the duration of the whole file, counts it from zero, not from the first frame.
+        start = self._stream.start_time if self._tells_its_time else 0
+        reached = self._end - float((start or 0) * (self._stream.time_base or 0))
+        return round(number * max(1.0, seconds / reached)) if reached > 0 else self.length
 
     def _check_size(self, width: int, height: int) -> None:
         if min(width, height) < 1:
