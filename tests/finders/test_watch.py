@@ -81,6 +81,19 @@ def test_two_faces_keep_their_tracks_through_a_crossing() -> None:
     assert {frozenset(pair) for pair in people} == {frozenset((0, 1))}
 
 
+def test_faces_that_come_together_are_named_from_their_first_sight_on() -> None:
+    """Also where the one that was surer at first is not at the second sight."""
+
+    def sight(i: int) -> Seen:
+        left, right = (square(60, 100), 0.9 if i == 0 else 0.8), (square(260, 100), 0.8 if i == 0 else 0.9)
+        return [left, right] if i == 0 else [right, left]  # the surest first, as in a scene
+
+    scenes = list(watch(frames(4), ToldEyes(sight), RATE))
+    tracks = [{face.box: face.track for face in scene.faces} for scene in scenes]
+    assert set(tracks[1].values()) == {0, 1}
+    assert tracks == [tracks[1]] * 4
+
+
 def test_a_short_gap_is_filled_on_a_straight_line_and_marked() -> None:
     def sight(i: int) -> Seen:
         return [] if 10 <= i < 15 else [(square(60 + 4 * i, 100), 0.9)]
@@ -93,6 +106,17 @@ def test_a_short_gap_is_filled_on_a_straight_line_and_marked() -> None:
         assert scene.faces[0].track == scenes[0].faces[0].track
         assert (scene.faces[0].found_by == "recovery") == (10 <= i < 15)
         assert scene.people[scene.faces[0].person or 0].box == scene.faces[0].box
+
+
+def test_a_gap_of_frames_that_all_have_the_same_time_is_filled() -> None:
+    def sight(i: int) -> Seen:
+        return [] if i in (4, 5, 6) else [(square(60 + 4 * i, 100), 0.9)]
+
+    still = (Frame(frame.number, min(frame.time, 3 / RATE), frame.picture) for frame in frames(9))
+    scenes = list(watch(still, ToldEyes(sight), RATE, VideoOptions(again=False)))
+    assert reasons(scenes) == dict.fromkeys((4, 5, 6), MOTION)
+    for i, scene in enumerate(scenes):
+        assert distance(scene.faces[0].box, square(60 + 4 * i, 100)) < 0.1
 
 
 def test_a_longer_gap_and_an_end_are_not_filled() -> None:

@@ -9,7 +9,7 @@ Frame by frame:
    (:mod:`vitruvian.finders.closer_look`).
 4. A track that comes back within a few frames is filled in between, along a straight line in time. A track that does
    not come back is not drawn on: where it ended is not known.
-5. People are tracked the same way, by the boxes of people.
+5. People are tracked by their boxes; each has its number from the second frame on that it is seen in.
 
 Whatever is added has ``found_by="recovery"`` and its reason as evidence: ``track``, ``near where it was`` or
 ``motion``. Because of step 4 scenes come out a few frames late; nothing else is kept, however long the video.
@@ -215,20 +215,19 @@ class FaceTracks:
 
     def _look_back(self, time: float) -> None:
         """What the newest frame says of those before it: names for first sights, and gaps to fill."""
-        for face in self._pending[-1].faces:
-            if face.track is None:
-                continue
-            if face.track > self._newest:
-                self._newest = face.track
+        faces = {face.track: face for face in self._pending[-1].faces if face.track is not None}
+        for track, face in faces.items():
+            if track > self._newest:
                 self._name_first_sight(face)
-            elif face.track in self._last:
-                self._fill(*self._last[face.track], face, time)
-            self._last[face.track] = (self._count, time, face)
+            elif track in self._last:
+                self._fill(*self._last[track], face, time)
+            self._last[track] = (self._count, time, face)
+        self._newest = max([self._newest, *faces])
         self._last = {number: last for number, last in self._last.items() if time - last[1] <= 2 * LOOKED_FOR}
 
     def _name_first_sight(self, face: Face) -> None:
         """A track is confirmed at its second sight: find the first, one frame ago."""
-        if len(self._pending) < 2 or face.track is None:
+        if len(self._pending) < 2:
             return
         scene = self._pending[-2]
         overlaps = [iou(face.box, other.box) if other.track is None else 0.0 for other in scene.faces]
@@ -236,7 +235,6 @@ class FaceTracks:
             best = overlaps.index(max(overlaps))
             first = replace(scene.faces[best], track=face.track)
             self._pending[-2] = replace(scene, faces=(*scene.faces[:best], first, *scene.faces[best + 1 :]))
-            self._last[face.track] = (self._count - 1, scene.time or 0.0, first)
 
     def _fill(self, count: int, since: float, before: Face, after: Face, time: float) -> None:
         gap = self._count - count - 1
@@ -244,7 +242,9 @@ class FaceTracks:
             return
         for back in range(gap, 0, -1):
             scene = self._pending[-1 - back]
-            share = ((scene.time or 0.0) - since) / (time - since)
+            # Frames with one and the same time, as some files have them, are taken to be equally far apart.
+            order = (gap + 1 - back) / (gap + 1)
+            share = ((scene.time or 0.0) - since) / (time - since) if time > since else order
             x1, y1, x2, y2 = (round(a + (b - a) * share, 2) for a, b in zip(before.box, after.box, strict=True))
             box = (x1, y1, x2, y2)
             if not _among(box, scene.faces):
