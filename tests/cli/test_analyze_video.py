@@ -161,17 +161,68 @@ def test_videos_that_fail_are_said_in_one_line_and_the_rest_goes_on(clip: Path, 
     (folder / "empty.mp4").touch()
     (folder / "text.mp4").write_text("no video")
     (folder / "whole.mp4").write_bytes(data)
-    result = run("analyze", folder, "--out", tmp_path / "out", "--every", 3)
+    (folder / "torn.mp4").write_bytes(data[: data.index(b"mdat") + 40])
+    result = run("analyze", folder, "--out", tmp_path / "out", "--every", 3, "--draw")
     assert result.exit_code == 1
     errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
-    assert len(errors) == 3
+    assert len(errors) == 4
     assert "breaks off after" in errors[0]
     assert "empty.mp4: is empty" in errors[1]
     assert "text.mp4: not a video" in errors[2]
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["cut.jsonl", "whole.jsonl"]
+    assert "torn.mp4: no frame of it can be read" in errors[3]
+    written = ["cut.jsonl", "cut.overlay.mp4", "whole.jsonl", "whole.overlay.mp4"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == written
     whole = scenes_of(tmp_path / "out" / "whole.jsonl")
     cut = scenes_of(tmp_path / "out" / "cut.jsonl")
     assert 0 < len(cut) < len(whole) == 4
+    with Video(tmp_path / "out" / "cut.overlay.mp4") as video:
+        assert [frame.time for frame in video] == pytest.approx([scene.time for scene in cut], abs=1e-4)
+
+
+def test_scenes_name_the_video_as_the_run_that_ends_does(
+    clip: Path, tmp_path: Path, interrupted: Callable[[int | None], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupted(8)
+    run("analyze", clip, "--out", tmp_path)
+    interrupted(None)
+    monkeypatch.chdir(clip.parent)
+    run("analyze", clip.name, "--out", tmp_path)
+    assert {scene.image for scene in scenes_of(tmp_path / "clip.jsonl")} == {"clip.mp4"}
+
+
+def test_what_was_made_of_earlier_scenes_goes_with_them(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = ("--out", tmp_path, "--every", 3, "--draw", "--format", "csv")
+    run("analyze", clip, *made)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("vitruvian.cli.video._write_table", killed)
+        run("analyze", clip, *made, "--threshold", 0.99, "--overwrite")
+    assert [p.name for p in tmp_path.iterdir()] == ["clip.jsonl"]
+    run("analyze", clip, *made)
+    with (tmp_path / "clip.csv").open() as file:
+        assert [row for row in csv.DictReader(file) if row["kind"] == "part"] == []
+    assert (tmp_path / "clip.overlay.mp4").is_file()
+
+
+def test_an_overlay_is_only_drawn_of_the_frames_that_the_scenes_are_of(clip: Path, tmp_path: Path) -> None:
+    picture = np.zeros((SIDE, SIDE, 3), np.uint8)
+    for name, count, shape in (("longer", 3, picture), ("shorter", 1, picture), ("larger", 2, picture.repeat(2, 0))):
+        with write_video(tmp_path / "video.mp4", 25) as writer:
+            for i in range(2):
+                writer.add(picture, i / 25)
+        run("analyze", tmp_path / "video.mp4", "--out", tmp_path / name)
+        with write_video(tmp_path / "video.mp4", 25) as writer:
+            for i in range(count):
+                writer.add(shape, i / 25)
+        result = run("analyze", tmp_path / "video.mp4", "--out", tmp_path / name, "--draw")
+        assert result.exit_code == 1
+        assert "other frames" in result.stderr, name
+        assert [p.name for p in (tmp_path / name).iterdir()] == ["video.jsonl"]
 
 
 @pytest.mark.parametrize("form", ["coco", "yolo"])
@@ -188,6 +239,16 @@ def test_to_standard_output_and_labels_and_one_face(clip: Path) -> None:
     assert len(scenes) == 2
     assert {part.label for scene in scenes for part in scene.parts} == {"Human head"}
     assert not any(scene.faces for scene in scenes)
+
+
+def test_when_nobody_reads_standard_output_any_more_it_ends(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(self: Scene) -> str:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(Scene, "to_json", closed)
+    result = run("analyze", clip, sample_picture(), "--every", 6)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines() == ["error: [Errno 32] Broken pipe"]
 
 
 def test_in_python_scenes_come_one_by_one(clip: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from vitruvian.cli.video_records import RememberingEyes
 from vitruvian.data.records import request_key
 from vitruvian.finders.video import AnalyzerEyes, VideoOptions, watch
 from vitruvian.images import PictureFile, draw_scene
-from vitruvian.images.video import CutShort, Video, VideoError, write_video
+from vitruvian.images.video import CutShort, Frame, Video, VideoError, write_video
 from vitruvian.scene import Scene, SceneError
 from vitruvian.scene.converters import CSV_COLUMNS, to_csv_rows
 
@@ -73,6 +74,8 @@ def analyze_videos(run: VideoRun, videos: Sequence[PictureFile]) -> int:
             failures += 1
             fail(str(error))
         except OSError as error:
+            if run.folder is None:  # nobody reads standard output any more
+                raise
             failures += 1
             fail(f"{video.path}: its result cannot be written: {error}")
     return failures
@@ -82,7 +85,7 @@ def _to_folder(run: VideoRun, video: PictureFile, folder: Path) -> None:
     scenes, table, overlay = (folder / video.output(suffix) for suffix in (SCENES, TABLE, OVERLAY))
     broken: CutShort | None = None
     if run.overwrite or not scenes.is_file():
-        broken = _analyze(run, video, scenes, folder / video.output(RECORDS))
+        broken = _analyze(run, video, scenes, folder / video.output(RECORDS), (table, overlay))
     elif (not run.draw or overlay.is_file()) and (run.format != "csv" or table.is_file()):
         print(f"{video.path}: has its results already (--overwrite does it again)", file=sys.stderr)
         return
@@ -94,8 +97,13 @@ def _to_folder(run: VideoRun, video: PictureFile, folder: Path) -> None:
         raise broken
 
 
-def _analyze(run: VideoRun, video: PictureFile, scenes: Path, records: Path) -> CutShort | None:
-    """Write the scenes; while it goes on they are in ``.partial``, a line a finished frame."""
+def _analyze(
+    run: VideoRun, video: PictureFile, scenes: Path, records: Path, made_of_them: Sequence[Path]
+) -> CutShort | None:
+    """Write the scenes; while it goes on they are in ``.partial``, a line a finished frame.
+
+    What was made of earlier scenes goes with them: a run that is stopped must not leave it beside new ones.
+    """
     partial = scenes.with_name(scenes.name + ".partial")
     count, broken = 0, None
     if run.overwrite:
@@ -112,7 +120,10 @@ def _analyze(run: VideoRun, video: PictureFile, scenes: Path, records: Path) -> 
     except VideoError:
         if count == 0:
             partial.unlink(missing_ok=True)
+            records.unlink(missing_ok=True)
         raise
+    for stale in made_of_them:
+        stale.unlink(missing_ok=True)
     os.replace(partial, scenes)
     records.unlink(missing_ok=True)
     print(f"{video.path}: {count} frames analysed; results in {scenes}", file=sys.stderr)
@@ -136,12 +147,12 @@ def _scenes(run: VideoRun, file: PictureFile, records: Path | None) -> Iterator[
 
 
 def _request(run: VideoRun, path: Path) -> str:
-    """All that is seen in the frames depends on, and the code that looks."""
+    """All that is seen in the frames depends on: the file, by the name that scenes give it, and what looks at it."""
     analyzer = run.analyzer
     again = analyzer.second_look
     second = None if again is None else (again.card, again.threshold)
     seen = (analyzer.detector.card.sha256, analyzer.detector.size, analyzer.thresholds)
-    return request_key(path, __version__, run.every, *seen, second, analyzer.hidden_faces)
+    return request_key(path, os.fspath(path), __version__, run.every, *seen, second, analyzer.hidden_faces)
 
 
 def _stored(scenes: Path) -> Iterator[Scene]:
@@ -170,8 +181,22 @@ def _write_overlay(run: VideoRun, file: PictureFile, scenes: Path, overlay: Path
             write_video(overlay, video.rate / run.every) as writer,
             progress(f"drawing {file.path.name}", total) as advance,
         ):
-            for frame, scene in zip(video.frames(run.every), _stored(scenes), strict=False):
-                if scene.time is None or abs(scene.time - frame.time) > 1e-3:
-                    raise VideoError(f"{scenes}: its scenes are of other frames; --overwrite makes it anew")
+            frames = video.frames(run.every)
+            for scene in _stored(scenes):
+                frame = next(frames, None)
+                if frame is None or not _is_of(scene, frame):
+                    raise _other_frames(scenes)
                 writer.add(draw_scene(frame.picture, scene, min_side=_SMALLEST_OVERLAY), frame.time)
                 advance()
+            with suppress(CutShort):  # said when it was analysed
+                if next(frames, None) is not None:
+                    raise _other_frames(scenes)
+
+
+def _is_of(scene: Scene, frame: Frame) -> bool:
+    same_time = scene.time is not None and abs(scene.time - frame.time) <= 1e-3
+    return same_time and (scene.height, scene.width) == frame.picture.shape[:2]
+
+
+def _other_frames(scenes: Path) -> VideoError:
+    return VideoError(f"{scenes}: its scenes are of other frames; --overwrite makes it anew")
