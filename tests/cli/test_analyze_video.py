@@ -225,11 +225,28 @@ def test_an_overlay_is_only_drawn_of_the_frames_that_the_scenes_are_of(clip: Pat
         assert [p.name for p in (tmp_path / name).iterdir()] == ["video.jsonl"]
 
 
+def test_a_video_and_a_picture_of_one_name_do_not_share_a_table(clip: Path, tmp_path: Path) -> None:
+    for name in ("film.jpg", "alone.jpg"):
+        (tmp_path / name).write_bytes(sample_picture().read_bytes())
+    (tmp_path / "film.mp4").write_bytes(clip.read_bytes())
+    result = run("analyze", tmp_path, "--out", tmp_path / "out", "--format", "csv", "--every", 6)
+    assert result.exit_code == 1
+    assert "film.mp4 and" in result.stderr
+    assert "would be written to the same film.csv" in result.stderr
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["alone.csv", "results.csv"]
+    lines = run("analyze", tmp_path, "--out", tmp_path / "lines", "--every", 6)
+    assert lines.exit_code == 0
+    assert sorted(p.name for p in (tmp_path / "lines").iterdir()) == ["alone.json", "film.json", "film.jsonl"]
+
+
 @pytest.mark.parametrize("form", ["coco", "yolo"])
 def test_formats_without_a_place_for_times_are_refused(clip: Path, tmp_path: Path, form: str) -> None:
-    result = run("analyze", clip, "--out", tmp_path / "out", "--format", form)
+    second = tmp_path / "second.mp4"
+    second.write_bytes(clip.read_bytes())
+    result = run("analyze", clip, second, "--out", tmp_path / "out", "--format", form)
     assert result.exit_code == 1
-    assert f"--format {form} has no place" in result.stderr
+    for line, video in zip(result.stderr.splitlines(), (clip, second), strict=True):
+        assert line.startswith(f"error: {video}: --format {form} has no place")
     assert not (tmp_path / "out").exists()
 
 

@@ -73,9 +73,9 @@ def analyze(
     A result appears whole or not at all, and pictures that have one are skipped, so a stopped run goes on where it
     was. Pictures that fail are named on standard error, the rest goes on, and the exit code is then 1.
     """
-    from vitruvian.cli.outputs import SUFFIXES, Outputs
+    from vitruvian.cli.outputs import Outputs
     from vitruvian.finders import Analyzer
-    from vitruvian.images import find_pictures, output_conflicts
+    from vitruvian.images import find_pictures
     from vitruvian.images.discover import PICTURE_SUFFIXES
     from vitruvian.images.video import VIDEO_SUFFIXES
 
@@ -91,22 +91,34 @@ def analyze(
     analyzer = Analyzer(model, threshold, wanted, device, size, threads, recover=recover, hidden_faces=hidden_faces)
     videos = tuple(file for file in found.pictures if file.path.suffix.lower() in VIDEO_SUFFIXES)
     pictures = tuple(file for file in found.pictures if file not in videos)
+    clashing = _clashing(videos, pictures, format) if out is not None else set()
+    failures += len(clashing)
     if videos:
-        failures += _videos(analyzer, videos, out, format, draw, every, one_face, overwrite)
+        chosen = [video for video in videos if video.path not in clashing]
+        failures += _videos(analyzer, chosen, out, format, draw, every, one_face, overwrite)
+    pictures = tuple(picture for picture in pictures if picture.path not in clashing)
     if out is None:
         failures += _to_stdout(analyzer, pictures)
-    else:
-        conflicts = output_conflicts(pictures, SUFFIXES[format.value])
-        for conflict in conflicts:
-            fail(str(conflict))
-        clashing = {path for conflict in conflicts for path in conflict.paths}
-        failures += len(clashing)
-        pictures = tuple(picture for picture in pictures if picture.path not in clashing)
-        if pictures or not videos:
-            outputs = Outputs(out, format.value, draw, analyzer.detector.names, pictures)
-            failures += _to_folder(analyzer, outputs, overwrite)
+    elif pictures or not videos:
+        outputs = Outputs(out, format.value, draw, analyzer.detector.names, pictures)
+        failures += _to_folder(analyzer, outputs, overwrite)
     if failures:
         raise typer.Exit(1)
+
+
+def _clashing(videos: Sequence[PictureFile], pictures: Sequence[PictureFile], format: Format) -> set[Path]:
+    """Files of which several would have one result; they are named on standard error."""
+    from vitruvian.cli.outputs import SUFFIXES
+    from vitruvian.images import output_conflicts
+
+    suffix = SUFFIXES[format.value]
+    if format is Format.csv:  # the form that both are written in
+        conflicts = output_conflicts((*videos, *pictures), suffix)
+    else:  # all others of videos are their JSON lines
+        conflicts = (*output_conflicts(videos, ".jsonl"), *output_conflicts(pictures, suffix))
+    for conflict in conflicts:
+        fail(str(conflict))
+    return {path for conflict in conflicts for path in conflict.paths}
 
 
 def _videos(
@@ -119,20 +131,14 @@ def _videos(
     one_face: bool,
     overwrite: bool,
 ) -> int:
-    from vitruvian.cli.video import FORMATS, SCENES, VideoRun, analyze_videos
+    from vitruvian.cli.video import FORMATS, VideoRun, analyze_videos
     from vitruvian.finders.video import VideoOptions
-    from vitruvian.images import output_conflicts
 
     if format.value not in FORMATS:
-        fail(f"{videos[0].path}: --format {format.value} has no place for a video's times and tracks; take json or csv")
+        for video in videos:
+            fail(f"{video.path}: --format {format.value} has no place for a video's times and tracks; take json or csv")
         return len(videos)
-    conflicts = output_conflicts(videos, SCENES) if out is not None else ()
-    for conflict in conflicts:
-        fail(str(conflict))
-    clashing = {path for conflict in conflicts for path in conflict.paths}
-    chosen = [video for video in videos if video.path not in clashing]
-    run = VideoRun(analyzer, VideoOptions(one_face), every, out, format.value, draw, overwrite)
-    return len(clashing) + analyze_videos(run, chosen)
+    return analyze_videos(VideoRun(analyzer, VideoOptions(one_face), every, out, format.value, draw, overwrite), videos)
 
 
 def _to_stdout(analyzer: Analyzer, pictures: Sequence[PictureFile]) -> int:
