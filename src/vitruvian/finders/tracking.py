@@ -52,8 +52,9 @@ class Tracks:
             minimum_iou_threshold=LEAST_IOU,
         )
         self._seen: frozenset[int] = frozenset()
-        # The package numbers tracks over all its trackers; here each video counts from 0.
+        # The package numbers tracks over all its trackers; here each video counts from 0. Only those alive are kept.
         self._numbers: dict[int, int] = {}
+        self._confirmed = 0
 
     def step(
         self, sure: Sequence[tuple[Box, float]], unsure: Sequence[tuple[Box, float]]
@@ -81,6 +82,8 @@ class Tracks:
             for place, number in zip(tracked.data["place"], tracked.tracker_id, strict=True):
                 ids[int(place)] = self._number(int(number))
         self._seen = frozenset(number for number in ids if number is not None)
+        alive = {int(track.tracker_id) for track in self._tracker.tracks}
+        self._numbers = {given: number for given, number in self._numbers.items() if given in alive}
         return ids[: len(sure)], ids[len(sure) :]
 
     def unseen(self) -> dict[int, Box]:
@@ -95,7 +98,12 @@ class Tracks:
 
     def _number(self, number: int) -> int | None:
         """Number of a track in this video; None of one that is not confirmed."""
-        return None if number < 0 else self._numbers.setdefault(number, len(self._numbers))
+        if number < 0:
+            return None
+        if number not in self._numbers:
+            self._numbers[number] = self._confirmed
+            self._confirmed += 1
+        return self._numbers[number]
 
     def copy(self) -> Tracks:
         """The tracks as they are now, to come back to."""
