@@ -84,7 +84,7 @@ class Video:
         limits: Largest frame and file to accept; both are checked before anything is decoded.
 
     Attributes:
-        rate: Frames a second, on average.
+        rate: Frames a second, on average; of a Matroska file whose rate varies, the usual one.
         length: Number of frames that the file announces, in some containers estimated; 0 where it says nothing.
 
     Raises:
