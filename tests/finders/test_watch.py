@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vitruvian.finders.turned_look import TURNED
 from vitruvian.finders.video import MOTION, TRACK, VideoOptions, watch
 from vitruvian.images.video import CutShort, Frame
 from vitruvian.scene import Box, Evidence, Face, Person, Scene
@@ -36,9 +37,11 @@ class ToldEyes:
     near: Callable[[int], Seen] = lambda number: []
     looks: list[tuple[int, Box]] = field(default_factory=list)
     face_threshold: float = 0.5
+    reason: str = ""
 
     def first(self, frame: Frame) -> tuple[Scene, tuple[Face, ...]]:
-        found = [Face(box, score) for box, score in self.sight(frame.number)]
+        how = ("recovery", None, (), Evidence(self.reason)) if self.reason else ("first_pass",)
+        found = [Face(box, score, *how) for box, score in self.sight(frame.number)]
         sure = tuple(face for face in found if face.score >= self.face_threshold)
         scene = Scene("v", WIDTH, HEIGHT, (), sure, tuple(Person(f.box, f.score) for f in sure), time=frame.time)
         return scene, tuple(face for face in found if face.score < self.face_threshold)
@@ -79,6 +82,13 @@ def test_two_faces_keep_their_tracks_through_a_crossing() -> None:
     assert None not in tracks[0.9] | tracks[0.8]
     people = [tuple(person.track for person in scene.people) for scene in scenes[2:]]
     assert {frozenset(pair) for pair in people} == {frozenset((0, 1))}
+
+
+@pytest.mark.parametrize(("reason", "tracked"), [("", True), (TURNED, True), ("activation maps", False)])
+def test_a_face_that_the_detector_saw_starts_a_track_a_concluded_one_does_not(reason: str, tracked: bool) -> None:
+    eyes = ToldEyes(lambda i: [(square(60 + 4 * i, 100), 0.9)], reason=reason)
+    scenes = list(watch(frames(6), eyes, RATE))
+    assert [face.track for scene in scenes for face in scene.faces] == [0 if tracked else None] * 6
 
 
 def test_faces_that_come_together_are_named_from_their_first_sight_on() -> None:

@@ -19,6 +19,7 @@ from vitruvian.finders.face_geometry import faces_in_heads
 from vitruvian.finders.geometry import centre
 from vitruvian.finders.hands import on_hands, without_hands_as_others
 from vitruvian.finders.recovery import SecondLook, known_faces
+from vitruvian.finders.turned_look import FAINT, TurnedLook
 from vitruvian.finders.witnesses import HEAD
 from vitruvian.images import Limits, read_reduced
 from vitruvian.scene import Box, Evidence, Face, Part, Scene
@@ -82,21 +83,26 @@ class Analyzer:
         if recover or reader is not None:
             self.second_look = SecondLook(self.detector, reader, threads)
         known = self.detector.names
-        wanted = threshold if isinstance(threshold, Mapping) else {}
+        wanted = (
+            threshold
+            if isinstance(threshold, Mapping)
+            else {}
+            if threshold is None
+            else dict.fromkeys(known, threshold)
+        )
         for label in (*(labels or ()), *wanted):
             if label not in known:
                 near = difflib.get_close_matches(label, known, n=1, cutoff=0.0)
                 raise LabelError(f"the model has no label {label!r}; did you mean {near[0]!r}?")
-        for value in wanted.values() if wanted else () if threshold is None else (threshold,):
-            if not 0 <= value <= 1:  # type: ignore[operator]
+        for value in wanted.values():
+            if not 0 <= value <= 1:
                 raise ValueError(f"a threshold lies within 0..1, not at {value}")
-        self.thresholds: float | Mapping[str, float]
-        if threshold is None or isinstance(threshold, Mapping):
-            self.thresholds = {**self.detector.card.thresholds, **wanted}
-        else:
-            self.thresholds = threshold
-        if self.second_look is not None and ((threshold is not None and not wanted) or WHOLE_FACE in wanted):
+        self.thresholds: Mapping[str, float] = {**self.detector.thresholds, **wanted}
+        if self.second_look is not None and WHOLE_FACE in wanted:
             self.second_look.threshold = self.face_threshold
+        self.turned_look: TurnedLook | None = None
+        if self.second_look is not None and HEAD in known:
+            self.turned_look = TurnedLook(self.detector, self.thresholds)
         self.labels = frozenset(labels) if labels is not None else frozenset(known)
         self.limits = limits
 
@@ -135,24 +141,25 @@ class Analyzer:
         pixels, width, height = read_reduced(picture, self.detector.size, self.limits)
         if name is None and isinstance(picture, str | os.PathLike):
             name = os.fspath(picture)
-        least = self.face_threshold
-        thresholds = self.thresholds
-        if faintest < least:
-            limits = thresholds if isinstance(thresholds, Mapping) else dict.fromkeys(self.detector.names, thresholds)
-            thresholds = {**limits, WHOLE_FACE: faintest}
-        found, recovered = self._passes(pixels, width, height, thresholds)
+        lowest = dict(self.thresholds)
+        if self.turned_look is not None:
+            lowest = {label: min(score, FAINT.get(label, score)) for label, score in lowest.items()}
+        if WHOLE_FACE in lowest:
+            lowest[WHOLE_FACE] = min(lowest[WHOLE_FACE], faintest)
+        found, recovered = self._passes(pixels, width, height, lowest)
         found = without_hands_as_others(found)
+        if self.turned_look is not None:
+            found, recovered = self.turned_look(pixels, (width, height), found, recovered)
+        whole = np.asarray([found.names[label] == WHOLE_FACE for label in found.labels], dtype=bool)
+        faint = found[whole & (found.scores >= faintest) & (found.scores < self.face_threshold)]
+        found = found.above(self.thresholds)
         if self.hidden_faces:
             recovered += self._hidden(found, recovered)
-        faint = np.asarray([found.names[label] == WHOLE_FACE for label in found.labels], dtype=bool)
-        faint &= found.scores < least
-        faces = tuple(
-            Face(_box(box), float(score)) for box, score in zip(found[faint].boxes, found[faint].scores, strict=True)
-        )
-        return self.whole_scene(found[~faint], width, height, name, recovered), faces
+        faces = tuple(Face(_box(box), float(score)) for box, score in zip(faint.boxes, faint.scores, strict=True))
+        return self.whole_scene(found, width, height, name, recovered), faces
 
     def _passes(
-        self, pixels: NDArray[np.uint8], width: int, height: int, thresholds: float | Mapping[str, float]
+        self, pixels: NDArray[np.uint8], width: int, height: int, thresholds: Mapping[str, float]
     ) -> tuple[Detections, list[Face]]:
         """What the first pass finds, and the faces that only the second look does."""
         if self.second_look is None:
@@ -172,7 +179,7 @@ class Analyzer:
 
     def _hidden(self, found: Detections, recovered: Sequence[Face]) -> list[Face]:
         """Faces of the heads in which the middle of no other lies."""
-        faces = [*known_faces(found[found.scores >= self.face_threshold]).tolist(), *(face.box for face in recovered)]
+        faces = [*known_faces(found).tolist(), *(face.box for face in recovered)]
         heads = found[found.labels == found.names.index(HEAD)]
         hidden = []
         for head, face, score in zip(heads.boxes, faces_in_heads(heads.boxes), heads.scores.tolist(), strict=True):
@@ -183,9 +190,7 @@ class Analyzer:
     @property
     def face_threshold(self) -> float:
         """Score from which a whole face is reported."""
-        if isinstance(self.thresholds, Mapping):
-            return self.thresholds.get(WHOLE_FACE, 1.0)
-        return self.thresholds
+        return self.thresholds.get(WHOLE_FACE, 1.0)
 
     def scene(self, found: Detections, width: int, height: int, name: str | None = None) -> Scene:
         """Detections as a scene: faces, parts, people, and whose is what; of the labels asked for."""

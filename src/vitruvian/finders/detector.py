@@ -64,6 +64,8 @@ class Detector:
         if reads is not None and reads.picture is None:
             raise ModelError(f"model {model.card.name!r} looks at activation maps of {reads.model!r}, not at pictures")
         self.names = tuple(model.card.labels)
+        self.thresholds = {name: model.card.thresholds.get(name, 0.5) for name in self.names}
+        """Lowest score of each label."""
         self.size = size or model.card.preprocessing.size
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
@@ -177,10 +179,10 @@ class Detector:
         thresholds: float | Mapping[str, float] | None = None,
     ) -> Detections:
         """Dense predictions of one letterboxed picture as detections in it; see :meth:`detect`."""
-        chosen = self.card.thresholds if thresholds is None else thresholds
+        chosen = {} if thresholds is None else thresholds
         limits: float | NDArray[np.float32]
         if isinstance(chosen, Mapping):
-            limits = np.asarray([chosen.get(name, 0.5) for name in self.names], dtype=np.float32)
+            limits = np.asarray([chosen.get(name, least) for name, least in self.thresholds.items()], dtype=np.float32)
         else:
             limits = chosen
         found = decode(scores, boxes, self.names, limits, self.card.nms_iou)

@@ -17,7 +17,8 @@ from vitruvian.taxonomy import FACIAL_PARTS, WHOLE_FACE
 HAND = "Human hand"
 NO_HANDS = ("Human head", "Human face", "Human leg", WHOLE_FACE)
 """Labels of what is never a hand."""
-_FEATURES = {"Human eye", "Human nose", "Human mouth", "Human ear", *FACIAL_PARTS.names} - {WHOLE_FACE}
+FEATURES = {"Human eye", "Human nose", "Human mouth", "Human ear", *FACIAL_PARTS.names} - {WHOLE_FACE}
+"""Labels of what only a face has, and the ears."""
 _SAME_PLACE = 0.4
 """IoU of two boxes from which they are of one thing."""
 
@@ -38,7 +39,7 @@ def on_hands(boxes: NDArray[np.float32], scores: NDArray[np.float32] | float, fo
         return np.zeros(len(boxes), dtype=bool)
     surer = hands.scores > np.broadcast_to(scores, (len(boxes),))[:, None]
     taken = ((box_iou(boxes[:, None], hands.boxes) >= _SAME_PLACE) & surer).any(axis=1)
-    features = _named(found, _FEATURES).boxes
+    features = _named(found, FEATURES).boxes
     middles = (features[:, :2] + features[:, 2:]) / 2
     inside = np.all((middles >= boxes[:, None, :2]) & (middles <= boxes[:, None, 2:]), axis=2)
     result: NDArray[np.bool_] = taken & ~np.any(inside, axis=1)

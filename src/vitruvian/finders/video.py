@@ -27,6 +27,7 @@ from vitruvian.finders.assign import assign
 from vitruvian.finders.closer_look import fits, look_closer
 from vitruvian.finders.geometry import area, containment, iou
 from vitruvian.finders.tracking import Tracks
+from vitruvian.finders.turned_look import TURNED
 from vitruvian.images.video import CutShort, Frame
 from vitruvian.scene import Box, Evidence, Face, Scene
 
@@ -170,9 +171,9 @@ class FaceTracks:
     def _see(self, frame: Frame) -> Scene:
         """The frame's scene with its faces' tracks, and faces added that continue tracks."""
         scene, faint = self._eyes.first(frame)
-        sure = [face for face in scene.faces if face.found_by == "first_pass"]
-        # What a second pass recovered is reported, but it starts no track.
-        unsure = [face for face in scene.faces if face.found_by == "recovery"]
+        # What the second look recovered is reported, but it starts no track.
+        sure = [face for face in scene.faces if _is_seen(face)]
+        unsure = [face for face in scene.faces if not _is_seen(face)]
         before = self._tracks.copy()
         ids = self._step(sure, unsure)
         more = self._continued(frame, scene, faint)
@@ -280,6 +281,11 @@ def _one_face(scene: Scene, standing: dict[int, float]) -> Scene:
         return scene
     best = max(scene.faces, key=lambda f: (0.0 if f.track is None else standing[f.track], f.score))
     return replace(scene, faces=(best,))
+
+
+def _is_seen(face: Face) -> bool:
+    """Whether the detector itself saw the face, as it is or turned."""
+    return face.found_by == "first_pass" or (face.evidence is not None and face.evidence.reason == TURNED)
 
 
 def _in_view(box: Box, scene: Scene) -> float:
