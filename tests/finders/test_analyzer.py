@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from vitruvian import Analyzer
+from vitruvian.finders import DeviceError
 from vitruvian.images import sample_picture
 from vitruvian.scene import Part, Scene
+from vitruvian.zoo import find_model, save_card
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +36,34 @@ def test_facial_parts_stay_in_whole_faces_that_are_asked_for(scene: Scene) -> No
     assert found.parts == ()
     assert [(face.box, face.parts) for face in found.faces] == [(scene.faces[0].box, tuple(facial(scene, "nose")))]
     assert Analyzer(threads=1, labels=["whole face"]).analyze(sample_picture()).faces[0].parts == ()
+
+
+def test_no_thresholds_of_ones_own_are_the_cards(scene: Scene) -> None:
+    analyzer = Analyzer(threads=1, threshold={})
+    assert analyzer.analyze(sample_picture()) == scene
+    assert analyzer.second_look is not None
+    assert analyzer.second_look.card is not None
+    assert analyzer.second_look.threshold == analyzer.second_look.card.thresholds["whole face"]
+
+
+@pytest.mark.parametrize(("threshold", "both"), [(0.2, True), ({"whole face": 0.2}, True), ({"nose": 0.2}, False)])
+def test_a_threshold_of_whole_faces_is_for_both_passes(threshold: float | dict[str, float], both: bool) -> None:
+    analyzer = Analyzer(threads=1, threshold=threshold)
+    assert analyzer.second_look is not None
+    assert (analyzer.face_threshold == 0.2) == (analyzer.second_look.threshold == 0.2) == both
+
+
+def test_a_card_without_thresholds_does_not_lose_faces(scene: Scene, tmp_path: Path) -> None:
+    shipped = find_model()
+    shutil.copy(shipped.path, tmp_path / shipped.path.name)
+    save_card(shipped.card.model_copy(update={"thresholds": {}}), tmp_path / "parts22.json")
+    bare = Analyzer(tmp_path / shipped.path.name, threads=1)
+    assert bare.face_threshold == 0.5
+    assert [face.box for face in bare.analyze(sample_picture()).faces] == [face.box for face in scene.faces]
+
+
+def test_what_cannot_be_is_said_when_the_analyzer_is_made() -> None:
+    with pytest.raises(DeviceError, match=r"^unknown device 'gpu': choose auto, cpu"):
+        Analyzer(device="gpu")
+    with pytest.raises(ValueError, match="size of the input"):
+        Analyzer(size=-5)

@@ -39,7 +39,8 @@ class Analyzer:
 
     Args:
         model: Name, path or address of a model (:func:`vitruvian.zoo.find_model`).
-        threshold: One score for all labels in place of the card's, or one a label for some of them.
+        threshold: One score for all labels in place of the card's, or one a label for some of them. That of whole faces
+            is for both passes.
         labels: Report only these; all by default. What is left out still helps to tell whose part is whose. Without
             whole faces, facial parts that lie in one stand among the other parts.
         device: ``cpu``, ``cuda``, ``coreml`` or ``auto``.
@@ -55,7 +56,7 @@ class Analyzer:
     Raises:
         ModelError, DeviceError: when the model cannot be loaded, or finds no heads to look for hidden faces in.
         LabelError: for a label that the model does not have.
-        ValueError: for a threshold outside 0..1.
+        ValueError: for a threshold outside 0..1, or a size below 0.
 
     >>> from vitruvian.images import sample_picture
     >>> scene = Analyzer().analyze(sample_picture())
@@ -84,22 +85,17 @@ class Analyzer:
         if recover or reader is not None:
             self.second_look = SecondLook(self.detector, reader, threads)
         known = self.detector.names
-        wanted = (
-            threshold
-            if isinstance(threshold, Mapping)
-            else {}
-            if threshold is None
-            else dict.fromkeys(known, threshold)
-        )
-        for label in (*(labels or ()), *wanted):
+        if not isinstance(threshold, Mapping):
+            threshold = {} if threshold is None else dict.fromkeys(known, threshold)
+        for label in (*(labels or ()), *threshold):
             if label not in known:
                 near = difflib.get_close_matches(label, known, n=1, cutoff=0.0)
                 raise LabelError(f"the model has no label {label!r}; did you mean {near[0]!r}?")
-        for value in wanted.values():
+        for value in threshold.values():
             if not 0 <= value <= 1:
                 raise ValueError(f"a threshold lies within 0..1, not at {value}")
-        self.thresholds: Mapping[str, float] = {**self.detector.thresholds, **wanted}
-        if self.second_look is not None and WHOLE_FACE in wanted:
+        self.thresholds: Mapping[str, float] = {**self.detector.thresholds, **threshold}
+        if self.second_look is not None and WHOLE_FACE in threshold:
             self.second_look.threshold = self.face_threshold
         self.turned_look: TurnedLook | None = None
         if self.second_look is not None and HEAD in known:

@@ -54,6 +54,10 @@ class Detector:
     Raises:
         DeviceError: when onnxruntime has no such device here.
         ModelError: when the file cannot be loaded, or takes the activation maps of every level in place of a picture.
+        ValueError: for a size below 0.
+
+    Attributes:
+        thresholds: Of every label: the card's, 0.5 where it has none.
     """
 
     def __init__(self, model: ModelFile, device: str = "cpu", threads: int = 0, size: int = 0) -> None:
@@ -63,17 +67,19 @@ class Detector:
         reads = model.card.reads
         if reads is not None and reads.picture is None:
             raise ModelError(f"model {model.card.name!r} looks at activation maps of {reads.model!r}, not at pictures")
+        if size < 0:
+            raise ValueError(f"the size of the input is a number of pixels, or 0 for the model's own, not {size}")
         self.names = tuple(model.card.labels)
         self.thresholds = {name: model.card.thresholds.get(name, 0.5) for name in self.names}
-        """Lowest score of each label."""
         self.size = size or model.card.preprocessing.size
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         # Threads that wait for the next picture would take the processor from what comes after the network.
         options.add_session_config_entry("session.force_spinning_stop", "1")
+        providers = _providers(device)
         try:
-            self._session = ort.InferenceSession(str(model.path), options, providers=_providers(device))
+            self._session = ort.InferenceSession(str(model.path), options, providers=providers)
         except (RuntimeError, ValueError) as error:
             raise ModelError(
                 f"{model.path}: onnxruntime cannot load it: {' '.join(str(error).split())[:200]}"
@@ -179,10 +185,10 @@ class Detector:
         thresholds: float | Mapping[str, float] | None = None,
     ) -> Detections:
         """Dense predictions of one letterboxed picture as detections in it; see :meth:`detect`."""
-        chosen = {} if thresholds is None else thresholds
+        chosen = self.thresholds if thresholds is None else thresholds
         limits: float | NDArray[np.float32]
         if isinstance(chosen, Mapping):
-            limits = np.asarray([chosen.get(name, least) for name, least in self.thresholds.items()], dtype=np.float32)
+            limits = np.asarray([chosen.get(name, 0.5) for name in self.names], dtype=np.float32)
         else:
             limits = chosen
         found = decode(scores, boxes, self.names, limits, self.card.nms_iou)

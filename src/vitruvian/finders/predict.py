@@ -105,7 +105,7 @@ def predict_faces(
         output, letterbox = first.dense(pixels, width, height)
         found = first.decoded(output.scores[0], output.boxes[0], letterbox, limit)
         rows.append((picture.id, found.boxes, found.scores))
-        sure = letterbox.boxes_to_letterbox(found.above(first.card.thresholds).boxes)
+        sure = letterbox.boxes_to_letterbox(found.above(first.thresholds).boxes)
         for name, look in second.items():
             for known, mine in ((nothing, alone), (sure, after)):
                 again = look(output, letterbox, known, threshold)
@@ -125,7 +125,7 @@ def predict_witnesses(
     Raises:
         ReadError: when a picture cannot be read.
     """
-    limit = first.card.thresholds[WHOLE_FACE]
+    limit = first.thresholds[WHOLE_FACE]
     limits = {name: limit if name == WHOLE_FACE else 2.0 for name in first.names}
     sure: list[_Row] = []
     ids = [np.zeros(0, dtype=np.int64)]
