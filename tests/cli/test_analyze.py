@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -149,3 +151,75 @@ def test_models_are_listed_with_their_cards() -> None:
     assert "parts22" in vitruvian("models").stdout
     assert "Human nose" in vitruvian("models", "parts22").stdout
     assert json.loads(vitruvian("models", "parts22", "--json").stdout)["name"] == "parts22"
+
+
+def coco_ids(out: Path) -> dict[str, set[int]]:
+    """Ids under which each picture's results stand in the list of all, by the name that the pictures' list has."""
+    names = {row["id"]: row["file_name"] for row in json.loads((out / "images.coco.json").read_text())["images"]}
+    results = json.loads((out / "results.coco.json").read_text())
+    alone = {name: json.loads((out / name).with_suffix(".json").read_text()) for name in names.values()}
+    for number, name in names.items():
+        assert [row for row in results if row["image_id"] == number] == alone[name]
+    return {name: {row["image_id"] for row in rows} for name, rows in alone.items()}
+
+
+def test_coco_ids_are_right_when_a_later_run_has_more_pictures(tmp_path: Path) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    shutil.copy(sample_picture(), photos / "b.jpg")
+    vitruvian("analyze", photos, "--out", out, "--format", "coco")
+    assert coco_ids(out) == {"b.jpg": {1}}
+    Image.open(sample_picture()).crop((0, 0, 400, 400)).save(photos / "a.png")
+    assert "1 analysed, 1 had results" in vitruvian("analyze", photos, "--out", out, "--format", "coco").stderr
+    assert coco_ids(out) == {"a.png": {1}, "b.jpg": {2}}
+
+
+@pytest.mark.parametrize(("first", "then"), [("json", "coco"), ("coco", "json")])
+def test_results_in_another_format_are_not_taken_for_these(first: str, then: str, tmp_path: Path) -> None:
+    arguments = ("analyze", sample_picture(), "--out", tmp_path, "--format")
+    vitruvian(*arguments, first)
+    before = (tmp_path / "astronaut.json").read_text()
+    result = vitruvian(*arguments, then)
+    assert result.exit_code == 2
+    assert f"astronaut.json: is not {then}" in result.stderr
+    assert (tmp_path / "astronaut.json").read_text() == before
+    assert vitruvian(*arguments, then, "--overwrite").exit_code == 0
+    assert isinstance(json.loads((tmp_path / "astronaut.json").read_text()), dict if then == "json" else list)
+
+
+@pytest.mark.parametrize(("name", "format"), [("results", "csv"), ("classes", "yolo"), ("images.coco", "coco")])
+def test_a_picture_whose_result_would_be_that_of_all_is_refused(name: str, format: str, tmp_path: Path) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    shutil.copy(sample_picture(), photos / f"{name}.jpg")
+    shutil.copy(sample_picture(), photos / "other.jpg")
+    for _ in range(2):
+        result = vitruvian("analyze", photos, "--out", out, "--format", format)
+        assert result.exit_code == 1
+        assert f"{name}.jpg: its result would be {name}." in result.stderr
+    if format == "csv":
+        assert (out / "results.csv").read_text() == (out / "other.csv").read_text()
+    vitruvian("analyze", photos, "--out", tmp_path / "json")
+    assert (tmp_path / "json" / f"{name}.json").is_file()
+
+
+def test_overlays_of_an_earlier_run_are_no_pictures_of_the_next(tmp_path: Path) -> None:
+    shutil.copy(sample_picture(), tmp_path / "a.jpg")
+    for _ in range(2):
+        result = vitruvian("analyze", tmp_path, "--out", tmp_path / "out", "--draw")
+        assert result.exit_code == 0
+        written = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*"))
+        assert written == ["a.json", "a.overlay.jpg"]
+    assert "0 analysed, 1 had results" in result.stderr
+    shutil.copy(sample_picture(), tmp_path / "my.overlay.jpg")  # not in the output folder: nobody drew it
+    assert "1 analysed" in vitruvian("analyze", tmp_path, "--out", tmp_path / "out").stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are no text")
+def test_a_name_that_is_no_text_is_written_as_json_has_it(tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/odd\xff.jpg"))
+    shutil.copy(sample_picture(), odd)
+    result = vitruvian("analyze", tmp_path, "--out", tmp_path / "out", "--format", "csv")
+    assert result.exit_code == 0, result.stderr
+    with (tmp_path / "out" / "results.csv").open(encoding="utf-8", newline="") as file:
+        assert {Path(row["image"]).name for row in csv.DictReader(file)} == {"odd\\udcff.jpg"}

@@ -231,7 +231,8 @@ def test_a_video_and_a_picture_of_one_name_do_not_share_a_table(clip: Path, tmp_
     (tmp_path / "film.mp4").write_bytes(clip.read_bytes())
     result = run("analyze", tmp_path, "--out", tmp_path / "out", "--format", "csv", "--every", 6)
     assert result.exit_code == 1
-    assert "film.mp4 and" in result.stderr
+    assert "film.mp4" in result.stderr
+    assert "film.jpg" in result.stderr
     assert "would be written to the same film.csv" in result.stderr
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["alone.csv", "results.csv"]
     lines = run("analyze", tmp_path, "--out", tmp_path / "lines", "--every", 6)

@@ -75,28 +75,16 @@ def analyze(
     """
     from vitruvian.cli.outputs import Outputs
     from vitruvian.finders import Analyzer
-    from vitruvian.images import find_pictures
-    from vitruvian.images.discover import PICTURE_SUFFIXES
-    from vitruvian.images.video import VIDEO_SUFFIXES
 
     if draw and out is None:
         raise typer.BadParameter("--draw needs --out, a folder for the overlays")
     if format is not Format.json and out is None:
         raise typer.BadParameter(f"--format {format.value} needs --out, a folder for the results")
-    found = find_pictures(paths, PICTURE_SUFFIXES | VIDEO_SUFFIXES)
-    failures = len(found.errors)
-    for error in found.errors:
-        fail(error)
+    pictures, videos, failures = _files(paths, out, format)
     wanted = None if labels is None else [name.strip() for name in labels.split(",") if name.strip()]
     analyzer = Analyzer(model, threshold, wanted, device, size, threads, recover=recover, hidden_faces=hidden_faces)
-    videos = tuple(file for file in found.pictures if file.path.suffix.lower() in VIDEO_SUFFIXES)
-    pictures = tuple(file for file in found.pictures if file not in videos)
-    clashing = _clashing(videos, pictures, format) if out is not None else set()
-    failures += len(clashing)
     if videos:
-        chosen = [video for video in videos if video.path not in clashing]
-        failures += _videos(analyzer, chosen, out, format, draw, every, one_face, overwrite)
-    pictures = tuple(picture for picture in pictures if picture.path not in clashing)
+        failures += _videos(analyzer, videos, out, format, draw, every, one_face, overwrite)
     if out is None:
         failures += _to_stdout(analyzer, pictures)
     elif pictures or not videos:
@@ -106,19 +94,27 @@ def analyze(
         raise typer.Exit(1)
 
 
-def _clashing(videos: Sequence[PictureFile], pictures: Sequence[PictureFile], format: Format) -> set[Path]:
-    """Files of which several would have one result; they are named on standard error."""
-    from vitruvian.cli.outputs import SUFFIXES
-    from vitruvian.images import output_conflicts
+def _files(paths: Sequence[str], out: Path | None, format: Format) -> tuple[list[PictureFile], list[PictureFile], int]:
+    """Pictures, videos, and the number of what cannot be done, each said in a line."""
+    from vitruvian.cli.outputs import SUFFIXES, clashes, is_overlay
+    from vitruvian.images import find_pictures
+    from vitruvian.images.discover import PICTURE_SUFFIXES
+    from vitruvian.images.video import VIDEO_SUFFIXES
 
-    suffix = SUFFIXES[format.value]
-    if format is Format.csv:  # the form that both are written in
-        conflicts = output_conflicts((*videos, *pictures), suffix)
-    else:  # all others of videos are their JSON lines
-        conflicts = (*output_conflicts(videos, ".jsonl"), *output_conflicts(pictures, suffix))
-    for conflict in conflicts:
-        fail(str(conflict))
-    return {path for conflict in conflicts for path in conflict.paths}
+    found = find_pictures(paths, PICTURE_SUFFIXES | VIDEO_SUFFIXES)
+    refused = {}
+    files = [file for file in found.pictures if str(file.path) in paths or not is_overlay(file.path, out)]
+    videos = [file for file in files if file.path.suffix.lower() in VIDEO_SUFFIXES]
+    pictures = [file for file in files if file not in videos]
+    if out is not None:
+        if format is Format.csv:
+            refused = clashes(files, SUFFIXES["csv"], "csv")  # of pictures and videos alike
+        else:
+            refused = clashes(pictures, SUFFIXES[format.value], format.value) | clashes(videos, ".jsonl", format.value)
+    for line in (*found.errors, *dict.fromkeys(refused.values())):
+        fail(line)
+    pictures, videos = ([file for file in some if file.path not in refused] for some in (pictures, videos))
+    return pictures, videos, len(found.errors) + len(refused)
 
 
 def _videos(
@@ -138,7 +134,8 @@ def _videos(
         for video in videos:
             fail(f"{video.path}: --format {format.value} has no place for a video's times and tracks; take json or csv")
         return len(videos)
-    return analyze_videos(VideoRun(analyzer, VideoOptions(one_face), every, out, format.value, draw, overwrite), videos)
+    run = VideoRun(analyzer, VideoOptions(one_face), every, out, format.value, draw, overwrite)
+    return analyze_videos(run, videos)
 
 
 def _to_stdout(analyzer: Analyzer, pictures: Sequence[PictureFile]) -> int:
@@ -158,6 +155,8 @@ def _to_folder(analyzer: Analyzer, outputs: Outputs, overwrite: bool) -> int:
     from vitruvian.cli.console import progress
     from vitruvian.images import ReadError
 
+    if not overwrite:
+        outputs.check()
     failures = skipped = 0
     with progress("analysing", len(outputs.pictures)) as advance:
         for picture in outputs.pictures:

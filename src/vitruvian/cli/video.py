@@ -166,7 +166,7 @@ def _stored(scenes: Path) -> Iterator[Scene]:
 
 def _write_table(scenes: Path, table: Path) -> None:
     partial = table.with_name(table.name + ".partial")
-    with partial.open("w", encoding="utf-8", newline="") as file:
+    with partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(CSV_COLUMNS)
         for scene in _stored(scenes):
