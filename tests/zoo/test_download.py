@@ -21,6 +21,11 @@ class _Quiet(SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.served.append(self.path)
+        if self.path.startswith("/moved/"):
+            self.send_response(302)
+            self.send_header("Location", self.path.removeprefix("/moved/"))
+            self.end_headers()
+            return
         super().do_GET()
 
     def log_message(self, *_: object) -> None:
@@ -74,6 +79,8 @@ def test_a_damaged_copy_is_fetched_again(url: str, folder: Path) -> None:
     kept = find_model(url).path
     kept.write_bytes(b"damaged")
     assert find_model(url).path.read_bytes() == (folder / "m.onnx").read_bytes()
+    kept.with_suffix(".json").write_text("{}")  # or of a version with other fields
+    assert find_model(url).card.name == "m"
 
 
 def test_too_large_and_missing_files(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +98,20 @@ def test_offline_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("refused", ["http://example.org/m.onnx", "https://127.0.0.1/m.txt"])
-def test_refused_addresses(refused: str) -> None:
-    with pytest.raises(ModelError):
+def test_a_server_cannot_send_elsewhere_without_https(url: str) -> None:
+    server = url.removesuffix("/m.onnx")
+    with pytest.raises(ModelError, match=r"http://example\.org/m\.json: refused: .* over https only"):
+        find_model(f"{server}/moved/http://example.org/m.onnx")
+    assert find_model(f"{server}/moved/{url}").card.name == "m"
+
+
+@pytest.mark.parametrize(
+    "refused",
+    ["http://example.org/m.onnx", "https://127.0.0.1/m.txt", "https://[/m.onnx", "https://127.0.0.1:x/m.onnx",
+     "https://127.0.0.1/a b.onnx"],
+)  # fmt: skip
+def test_refused_addresses(refused: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITRUVIAN_CACHE", str(tmp_path))
+    with pytest.raises(ModelError) as caught:
         find_model(refused)
+    assert str(caught.value).startswith(refused.removesuffix(".onnx"))

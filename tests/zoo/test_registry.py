@@ -88,6 +88,7 @@ def test_a_card_cannot_point_elsewhere(copied: Path) -> None:
         find_model(copied)
 
 
-def test_an_unknown_name_lists_what_ships() -> None:
+@pytest.mark.parametrize("name", ["parts23", "", "."])
+def test_an_unknown_name_lists_what_ships(name: str) -> None:
     with pytest.raises(ModelError, match=r"shipped models are .*parts22"):
-        find_model("parts23")
+        find_model(name)

@@ -55,7 +55,7 @@ def find_model(model: str | os.PathLike[str] = DEFAULT_MODEL) -> ModelFile:
     if "/" not in text and os.sep not in text and shipped.is_file():
         return _verified(shipped)
     path = Path(text)
-    if path.suffix != ".onnx" and not path.exists():
+    if path.suffix != ".onnx" and (not path.exists() or not path.name):  # "" and "." are folders without a name
         known = ", ".join(card.name for card in list_models()) or "none"
         raise ModelError(f"no model {text!r}: shipped models are {known}; or give the path of an .onnx file")
     return _verified(path.with_suffix(".json"))
