@@ -215,6 +215,20 @@ def test_the_threshold_is_of_the_certain_sets() -> None:
     assert odd_photographs(crops.truth).any()
 
 
+def test_where_no_set_with_faces_is_certain_the_threshold_is_of_all() -> None:
+    crops = pictures(400)
+    whole = tuple(replace(p, attributes={"original": p.attributes["original"]}) for p in crops.truth.pictures)
+    crowd = replace(crops, truth=replace(crops.truth, pictures=whole))
+    empty = tuple(replace(p, annotations=()) for p in pictures(20, seed=1).truth.pictures)
+    nobody = replace(pictures(20, seed=1), truth=replace(crops.truth, pictures=empty))
+    assert (crowd.certain, nobody.certain) == (False, True)
+    fusion = fit_fusion([crowd])
+    assert threshold_for(0.9, [crowd, nobody], fusion) is not None
+    threshold = cross_fitted_threshold(0.9, [crowd, nobody])
+    assert threshold is not None
+    assert crowd.curve(fusion).at(threshold)[0] > 100
+
+
 def test_what_is_fitted_on_training_pictures_is_reported_on_all_others() -> None:
     shipped = find_second_look(find_model().card)
     assert shipped is not None

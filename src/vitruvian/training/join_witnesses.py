@@ -69,9 +69,12 @@ class Proposed:
     def certain(self) -> bool:
         """A wrong face is surely wrong: others are ignored in crops, and where nobody shows a face there is none. In
         other whole pictures tiny faces of a crowd may be unlabelled, and precision is a lower bound."""
-        pictures = self.truth.pictures
-        faces = (a for p in pictures for a in p.annotations if a.label == WHOLE_FACE)
-        return all("crop" in p.attributes for p in pictures) or not any(faces)
+        return all("crop" in p.attributes for p in self.truth.pictures) or not self.has_faces
+
+    @property
+    def has_faces(self) -> bool:
+        """Whether a face is labelled in any of its pictures."""
+        return any(a.label == WHOLE_FACE for p in self.truth.pictures for a in p.annotations)
 
     def half(self, odd: bool) -> Proposed:
         """The photographs on one side."""
@@ -171,19 +174,28 @@ def fit_fusion(sets: Sequence[Proposed]) -> Fusion | None:
 
 def threshold_for(precision: float, sets: Sequence[Proposed], fusion: Fusion | None) -> float | None:
     """The lowest score at which the faces recovered in the certain ones of some sets, or in all, are that precise."""
-    certain = [p.curve(fusion) for p in sets if p.certain] or [p.curve(fusion) for p in sets]
-    return joined_curves(certain).threshold_for(precision)
+    chosen = [p.curve(fusion) for p, fits in zip(sets, fit_for_thresholds(sets), strict=True) if fits]
+    return joined_curves(chosen).threshold_for(precision)
+
+
+def fit_for_thresholds(sets: Sequence[Proposed]) -> list[bool]:
+    """Which of some sets a threshold is fitted on: the certain ones, or all where no face is labelled in these."""
+    certain = [proposed.certain for proposed in sets]
+    faces = any(sure and proposed.has_faces for proposed, sure in zip(sets, certain, strict=True))
+    return certain if faces else [True] * len(sets)
 
 
 def cross_fitted_threshold(precision: float, sets: Sequence[Proposed]) -> float | None:
     """The same, every face scored by a fit on other photographs: of its own a fit thinks too well."""
     folds = [photograph_folds(proposed.truth, _FOLDS) for proposed in sets]
+    scored = fit_for_thresholds(sets)
     curves = []
     for fold in range(_FOLDS):
         fusion = fit_fusion([p.only(mine != fold) for p, mine in zip(sets, folds, strict=True)])
         if fusion is None:
             return None
-        curves += [p.only(mine == fold).curve(fusion) for p, mine in zip(sets, folds, strict=True) if p.certain]
+        parts = (p.only(mine == fold) for p, mine, fits in zip(sets, folds, scored, strict=True) if fits)
+        curves += [part.curve(fusion) for part in parts]
     return joined_curves(curves).threshold_for(precision) if curves else None
 
 

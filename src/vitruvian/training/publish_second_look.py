@@ -20,6 +20,7 @@ from vitruvian.training.initial import find_start
 from vitruvian.training.join_witnesses import (
     Proposed,
     cross_fitted_threshold,
+    fit_for_thresholds,
     fit_fusion,
     propose,
     threshold_for,
@@ -171,7 +172,7 @@ def _measured(card: Card, fitted: Sequence[Proposed], measured: Sequence[Propose
         fusion = fit_fusion(fitted)
         threshold = threshold_for(WANTED_PRECISION, fitted, fusion)
         whose, data = "the half of the photographs whose names have an even hash", "the other half"
-    missed = sum(p.curve(fusion).missed for p in fitted if p.certain)
+    missed = sum(p.curve(fusion).missed for p, fits in zip(fitted, fit_for_thresholds(fitted), strict=True) if fits)
     if threshold is None:
         return card.with_thresholds(
             {WHOLE_FACE: 1.0}, f"no threshold gives precision {WANTED_PRECISION} on {missed} missed faces of {whose}"
