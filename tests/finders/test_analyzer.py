@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import hashlib
 import shutil
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from vitruvian import Analyzer
-from vitruvian.finders import DeviceError
+from vitruvian.finders import Detector, DeviceError
 from vitruvian.images import sample_picture
 from vitruvian.scene import Part, Scene
-from vitruvian.zoo import find_model, save_card
+from vitruvian.zoo import ModelError, ModelFile, find_model, save_card
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +69,26 @@ def test_what_cannot_be_is_said_when_the_analyzer_is_made() -> None:
         Analyzer(device="gpu")
     with pytest.raises(ValueError, match="size of the input"):
         Analyzer(size=-5)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"", "onnxruntime cannot load it"), (b"no model at all", "onnxruntime cannot load it"), (None, "scores 22")],
+)
+def test_a_file_that_is_not_what_its_card_says_is_refused(content: bytes | None, said: str, tmp_path: Path) -> None:
+    shipped = find_model()
+    path = tmp_path / "bad.onnx"
+    path.write_bytes(shipped.path.read_bytes() if content is None else content)
+    labels = ["Human head"] if content is None else shipped.card.labels
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    card = shipped.card.model_copy(update={"file": path.name, "sha256": sha256, "labels": labels})
+    save_card(card, path.with_suffix(".json"))
+    with pytest.raises(ModelError, match=rf"bad\.onnx: {said}") as caught:
+        Analyzer(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_suppression_is_no_detector() -> None:
+    file = Path(str(files("vitruvian.finders"))) / "suppression.onnx"
+    with pytest.raises(ModelError, match="gives kept, not the scores and boxes of a detector"):
+        Detector(ModelFile(file, find_model().card))

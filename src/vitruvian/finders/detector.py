@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,8 @@ class Detector:
 
     Raises:
         DeviceError: when onnxruntime has no such device here.
-        ModelError: when the file cannot be loaded, or takes the activation maps of every level in place of a picture.
+        ModelError: when the file cannot be loaded or is not what its card says, or takes the activation maps of every
+            level in place of a picture.
         ValueError: for a size below 0.
 
     Attributes:
@@ -77,13 +78,7 @@ class Detector:
         options.log_severity_level = 3
         # Threads that wait for the next picture would take the processor from what comes after the network.
         options.add_session_config_entry("session.force_spinning_stop", "1")
-        providers = _providers(device)
-        try:
-            self._session = ort.InferenceSession(str(model.path), options, providers=providers)
-        except (RuntimeError, ValueError) as error:
-            raise ModelError(
-                f"{model.path}: onnxruntime cannot load it: {' '.join(str(error).split())[:200]}"
-            ) from error
+        self._session = open_session(model, options, _providers(device))
         self._input = self._session.get_inputs()[0].name
         outputs = [output.name for output in self._session.get_outputs()]
         self.map_strides = tuple(sorted(int(n.rpartition("_")[2]) for n in outputs if n.startswith("hirescam_")))
@@ -193,6 +188,27 @@ class Detector:
             limits = chosen
         found = decode(scores, boxes, self.names, limits, self.card.nms_iou)
         return restored(found, letterbox)
+
+
+def open_session(model: ModelFile, options: Any, providers: Sequence[str]) -> Any:
+    """A model's file in onnxruntime.
+
+    Raises:
+        ModelError: when it cannot be loaded, or has not the outputs that its card speaks of.
+    """
+    import onnxruntime as ort
+
+    try:
+        session = ort.InferenceSession(str(model.path), options, providers=list(providers))
+    except Exception as error:  # onnxruntime's own errors have no base in common but this
+        raise ModelError(f"{model.path}: onnxruntime cannot load it: {' '.join(str(error).split())[:200]}") from error
+    shapes = {output.name: output.shape for output in session.get_outputs()}
+    if not {"scores", "boxes"} <= shapes.keys():
+        raise ModelError(f"{model.path}: gives {', '.join(shapes)}, not the scores and boxes of a detector")
+    labels = shapes["scores"][-1]
+    if isinstance(labels, int) and labels != len(model.card.labels):
+        raise ModelError(f"{model.path}: scores {labels} labels, its card names {len(model.card.labels)}")
+    return session
 
 
 def restored(found: Detections, letterbox: Letterbox) -> Detections:

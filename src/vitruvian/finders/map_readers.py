@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitruvian.finders.detections import Detections, decode, suppress
-from vitruvian.finders.detector import Detector, OutputWithMaps
+from vitruvian.finders.detector import Detector, OutputWithMaps, open_session
 from vitruvian.finders.face_geometry import FACE_FROM_PART, face_from_parts, strongest_region
 from vitruvian.finders.map_pictures import MapMaker
 from vitruvian.images import Letterbox
@@ -50,10 +50,7 @@ class LevelReader:
         # One thread: the network is tiny, and the waiting threads of two sessions take each other's processor.
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
-        try:
-            self._session = ort.InferenceSession(str(second.path), options, providers=["CPUExecutionProvider"])
-        except (RuntimeError, ValueError) as error:
-            raise ModelError(f"{second.path}: onnxruntime cannot load it: {str(error).split(chr(10))[0]}") from error
+        self._session = open_session(second, options, ["CPUExecutionProvider"])
         self._channels = [first.names.index(label) for label in reads.labels]
         self._method = reads.method
         self._nms_iou = second.card.nms_iou
