@@ -96,8 +96,8 @@ class Evidence:
     """Why a face is believed where the first pass had not found it.
 
     Attributes:
-        reason: What spoke for it, e.g. ``"maps"`` or ``"parts"``.
-        parts: Facial part labels that fired, with the strength of each, 0..1.
+        reason: What spoke for it, e.g. ``"activation maps"`` or ``"head without a face"``.
+        parts: Labels of the facial parts that fired, and of the head around it, with the strength of each, 0..1.
     """
 
     reason: str

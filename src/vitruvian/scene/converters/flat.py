@@ -9,8 +9,6 @@ from vitruvian.scene.scene import Scene
 from vitruvian.scene.types import Part
 from vitruvian.taxonomy import WHOLE_FACE
 
-"""Label under which a face's own box stands in a flat list."""
-
 
 def detections(scene: Scene) -> tuple[Part, ...]:
     """Every box of a scene: its parts, then each face as :data:`WHOLE_FACE` followed by the face's parts.
