@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import multiprocessing
+import os
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -116,6 +119,28 @@ def test_reading_on_another_core_changes_nothing() -> None:
     aside._read = None  # type: ignore[assignment]
     with pytest.raises(TypeError):  # what goes wrong there is told here
         aside.propose(output, letterbox, nothing)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_looks_as_its_parent_does() -> None:
+    first = find_model()
+    detector = Detector(first, threads=1)
+    look = SecondLook(detector, find_second_look(first.card), threads=2)
+    picture = hidden_face()
+    output, letterbox = detector.dense(picture, picture.shape[1], picture.shape[0])
+    nothing = np.zeros((0, 4), dtype=np.float32)
+    here = look.propose(output, letterbox, nothing)
+
+    def there() -> None:
+        sys.exit(0 if np.array_equal(look.propose(output, letterbox, nothing).scores, here.scores) else 3)
+
+    child = multiprocessing.get_context("fork").Process(target=there)
+    child.start()
+    child.join(30)
+    waits = child.is_alive()
+    child.kill()
+    assert not waits
+    assert child.exitcode == 0
 
 
 def test_of_claims_that_lie_on_each_other_the_surest_stays() -> None:

@@ -8,6 +8,7 @@ the map-free way takes its place (:mod:`vitruvian.finders.map_readers`).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -89,6 +90,7 @@ class SecondLook:
         self._witnesses = Witnesses(first)
         self._face = first.names.index(WHOLE_FACE)
         self._aside = None if threads == 1 else ThreadPoolExecutor(1)
+        self._process = os.getpid()
         self._nms_iou = card.nms_iou
         self.card = None if second is None else second.card
         self.fusion = None
@@ -161,6 +163,8 @@ class SecondLook:
         """Let the maps be read on another core, where there is one to use, while the witnesses look."""
         if self._aside is None:
             return lambda: self._read(output, letterbox, PROPOSED)
+        if self._process != os.getpid():  # a forked process has none of its parent's threads, and would wait for ever
+            self._aside, self._process = ThreadPoolExecutor(1), os.getpid()
         begun = Event()
 
         def read() -> Found:
