@@ -29,6 +29,29 @@ def test_a_file_gives_back_what_was_written(tmp_path: Path, suffix: str) -> None
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("suffix", [".npz", ".tiff"])
+def test_names_of_any_script_are_kept(tmp_path: Path, suffix: str) -> None:
+    maps = ActivationMaps(MAPS.maps, ("größe", "顔", "耳"))
+    save_maps(maps, tmp_path / f"maps{suffix}")
+    assert load_maps(tmp_path / f"maps{suffix}").names == maps.names
+    if suffix == ".tiff":
+        with tifffile.TiffFile(tmp_path / "maps.tiff") as file:
+            assert tuple(page.description for page in file.pages) == maps.names
+
+
+def test_pages_of_another_program_are_numbered(tmp_path: Path) -> None:
+    # tifffile describes the first page by default: '{"shape": [3, 4, 5]}'
+    tifffile.imwrite(tmp_path / "first.tiff", MAPS.maps, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "none.tiff", MAPS.maps, photometric="minisblack", metadata=None)
+    with tifffile.TiffWriter(tmp_path / "alike.tiff") as file:
+        for plane in MAPS.maps:
+            file.write(plane, description="activations", contiguous=False)
+    for name in ("first", "none", "alike"):
+        found = load_maps(tmp_path / f"{name}.tiff")
+        assert found.names == ("1", "2", "3")
+        np.testing.assert_array_equal(found.maps, MAPS.maps)
+
+
 def test_another_program_reads_the_tiff(tmp_path: Path) -> None:
     save_maps(MAPS, tmp_path / "maps.tiff")
     with tifffile.TiffFile(tmp_path / "maps.tiff") as file:

@@ -1,6 +1,7 @@
 """Activation maps in files: all classes of a picture in one, as they are (float32, signed) and with their names.
 
-``.tiff`` has a page a class with its name as the page's description; ``.npz`` has the arrays ``names`` and ``maps``.
+``.tiff`` has a page a class with its name (UTF-8) as the page's description; ``.npz`` has the arrays ``names`` and
+``maps``.
 (:mod:`vitruvian.images.planes` holds maps as pictures to train on: 0..1, coarser, without names.)
 """
 
@@ -45,7 +46,7 @@ def save_maps(maps: ActivationMaps, path: str | os.PathLike[str]) -> None:
 
 
 def load_maps(path: str | os.PathLike[str], channels: int | None = None) -> ActivationMaps:
-    """Read maps that :func:`save_maps` wrote; a float TIFF of another program too, its pages named by number.
+    """Read maps that :func:`save_maps` wrote; a float TIFF of another program too, its pages numbered from 1.
 
     Args:
         path: The file.
@@ -82,7 +83,7 @@ def _tiff(maps: ActivationMaps) -> bytes:
     pages = []
     for name, plane in zip(maps.names, maps.maps, strict=True):
         tags = TiffImagePlugin.ImageFileDirectory_v2()
-        tags[_DESCRIPTION] = name
+        tags[_DESCRIPTION] = name.encode()  # as text Pillow would write "?" for every letter beyond ASCII
         page = Image.fromarray(np.ascontiguousarray(plane))
         page.encoderinfo = {"tiffinfo": tags, "compression": "tiff_adobe_deflate"}
         pages.append(page)
@@ -95,7 +96,7 @@ def _read_tiff(path: Path) -> ActivationMaps:
     from PIL import Image, ImageSequence
 
     planes: list[NDArray[np.float32]] = []
-    names: list[str] = []
+    described: list[object] = []
     with Image.open(path, formats=("TIFF",)) as image:
         size = image.size
         for page in ImageSequence.Iterator(image):
@@ -106,8 +107,19 @@ def _read_tiff(path: Path) -> ActivationMaps:
                 raise ExplainError(f"page {number} has another size than the first")
             _check_count(number, size[0] * size[1])
             planes.append(np.asarray(page, dtype=np.float32))
-            names.append(str(page.tag_v2.get(_DESCRIPTION, number)))  # type: ignore[attr-defined]
-    return ActivationMaps(np.stack(planes), tuple(names))
+            described.append(page.tag_v2.get(_DESCRIPTION))  # type: ignore[attr-defined]
+    return ActivationMaps(np.stack(planes), _names(described))
+
+
+def _names(described: list[object]) -> tuple[str, ...]:
+    """Names of pages by their descriptions, or numbers: other programs describe no page, the first, or all alike."""
+    names = [text for text in described if isinstance(text, str)]
+    if len(set(names)) < len(described):
+        return tuple(str(number) for number, _ in enumerate(described, start=1))
+    try:
+        return tuple(name.encode("latin-1").decode() for name in names)  # Pillow takes descriptions for Latin-1
+    except UnicodeError:
+        return tuple(names)
 
 
 def _read_npz(path: Path) -> ActivationMaps:
