@@ -98,16 +98,41 @@ def test_bad_input_is_one_line(explain, tmp_path: Path) -> None:  # type: ignore
     (tmp_path / "no.jpg").write_text("no picture")
     assert "no.jpg: not a picture" in error_of(explain(tmp_path / "no.jpg"))
     assert "did you mean 'nose'" in error_of(explain(sample_picture(), "--labels", "noes"))
-    assert "there is no level 64; there are 8, 16, 32" in error_of(explain(sample_picture(), "--layer", "tower.64"))
+    assert "did you mean 'tower.16'" in error_of(explain(sample_picture(), "--layer", "tower.6"))
+    assert "no layer 'tower.²'; did you mean 'tower." in error_of(explain(sample_picture(), "--layer", "tower.²"))
     assert "did you mean 'backbone.8'" in error_of(explain(sample_picture(), "--layer", "backbone.9"))
     assert "scorecam has no joined maps" in error_of(
         explain(sample_picture(), "--method", "scorecam", "--layer", "joined")
     )
 
 
+def test_what_has_no_map_of_one_box_is_refused(explain) -> None:  # type: ignore[no-untyped-def]
+    for arguments, reason in (
+        (("--labels", "nose"), "--labels and --maps do not go with it"),
+        (("--maps", "averaged"), "--labels and --maps do not go with it"),
+        (("--layer", "joined"), "joined maps are of a class, not of one box"),
+        (("--layer", "tower.9"), "did you mean 'tower."),
+        (("--method", "eigencam"), "eigencam looks at no target"),
+    ):
+        assert reason in error_of(explain(sample_picture(), "--box", 0, *arguments))
+
+
+def test_threads_are_those_of_the_library_too(explain) -> None:  # type: ignore[no-untyped-def]
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        explain(sample_picture(), "--labels", "nose", "--method", "gradcam")
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_the_closed_form_needs_no_torch(model_with_maps: Path, tmp_path: Path) -> None:
     program = "import sys; sys.modules['torch'] = None; from vitruvian.cli.main import app; app()"
     command = [sys.executable, "-c", program, "explain", str(sample_picture()), "--model", str(model_with_maps)]
+    names = ("joined", *(f"{place}.{stride}" for place in ("backbone", "pyramid", "tower") for stride in (8, 16, 32)))
+    layers = f"(layers: {', '.join(names)})"
     for arguments, code, line in (
         (("--labels", "nose"), 0, ""),
         (
@@ -115,6 +140,8 @@ def test_the_closed_form_needs_no_torch(model_with_maps: Path, tmp_path: Path) -
             2,
             "error: torch is not installed: pip install 'vitruvian[train]'",
         ),
+        (("--layer", "towr.16"), 2, f"error: there is no layer 'towr.16'; did you mean 'tower.16'? {layers}"),
+        (("--labels", "noes", "--method", "gradcam"), 2, "error: there is no class 'noes'; did you mean 'nose'?"),
     ):
         done = subprocess.run(
             [*command, "--out", str(tmp_path), *arguments], capture_output=True, text=True, check=False

@@ -90,6 +90,21 @@ def test_at_the_tower_a_boxs_map_is_its_one_location(
         box_maps(network, inputs, location, label, other)
 
 
+def test_eigencam_cannot_tell_one_box_from_another(
+    network: ExplainedDetector, explained: Explained, inputs: torch.Tensor
+) -> None:
+    label = explained.found.names[explained.found.labels[0]]
+    with pytest.raises(ExplainError, match="eigencam looks at no target"):
+        box_maps(network, inputs, location_of(explained, 0), label, method="eigencam")
+
+
+def test_a_level_that_is_not_there(explained: Explained) -> None:
+    with pytest.raises(ExplainError, match="there is no level 64; there are 8, 16, 32"):
+        explained.level(64, ["nose"])
+    with pytest.raises(ExplainError, match="'scorecam' has no closed form"):
+        explained.level(8, ["nose"], "scorecam")
+
+
 def labelled(tmp_path: Path, **fields: object) -> Dataset:
     Image.open(sample_picture()).save(tmp_path / "a.png")
     face = Annotation("Human face", (178, 59, 271, 182), 1)

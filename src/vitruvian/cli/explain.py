@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vitruvian.explain import ActivationMaps, Explained
+    from vitruvian.explain.detector_layers import ExplainedDetector
     from vitruvian.finders.detector import Detector
 
 
@@ -91,22 +93,26 @@ def explain(
 
         print_table(image, labels, method.value, layer, model, threads, pictures)
         return
-    from vitruvian.explain import explain_picture
+    from vitruvian.cli.explain_table import torch_network
+    from vitruvian.explain import ExplainError, explain_picture
     from vitruvian.finders.detector import Detector
     from vitruvian.images import read_picture
     from vitruvian.zoo import find_model
 
+    if box is not None and (labels is not None or maps is not Kind.stacked):
+        raise ExplainError("--box gives one map, of the box's own class: --labels and --maps do not go with it")
     detector = Detector(find_model(model), threads=threads)
     picture = read_picture(image)
     explained = explain_picture(detector, picture)
     found = explained.found
     for number, (row, score, corners) in enumerate(zip(found.labels, found.scores, found.boxes, strict=True)):
         typer.echo(f"{number:3}  {found.names[row]}  {score:.2f}  [{' '.join(f'{v:.0f}' for v in corners)}]")
+    network = partial(torch_network, model, threads)
     if box is not None:
-        made = _box_maps(explained, picture, box, method, layer, model)
+        made = _box_maps(explained, picture, box, method, layer, network)
     else:
         layer = layer or (_JOINED if method in _CLOSED else "tower.16")
-        made = _class_maps(detector, explained, picture, _wanted(labels, explained), method, layer, model)
+        made = _class_maps(detector, explained, picture, _wanted(labels, explained), method, layer, network)
     if made.is_empty:
         typer.echo("nothing in the picture speaks for any of these classes: the maps are empty", err=True)
     name = f"{image.stem}.{'maps' if box is None else f'box{box}'}.{format.value}"
@@ -132,35 +138,50 @@ def _class_maps(
     labels: list[str],
     method: Method,
     layer: str,
-    model: str,
+    network: Callable[[], ExplainedDetector],
 ) -> ActivationMaps:
     from vitruvian.explain import ExplainError, joined_levels
+    from vitruvian.explain.layers import check_layer, layer_names
+    from vitruvian.explain.maps import rows_of
 
+    # Before torch is asked for: who lacks it should not install it to learn of a slip of the pen.
+    rows_of(labels, explained.found.names)
     if layer == _JOINED:
         if method not in _CLOSED:
             raise ExplainError(f"{method.value} has no joined maps: name a --layer, tower.16 say")
         return joined_levels(detector, explained, labels, method.value)
+    check_layer(layer, (_JOINED, *layer_names(explained.output.strides)))
     place, _, stride = layer.partition(".")
-    if method in _CLOSED and place == "tower" and stride.isdigit():
+    if method in _CLOSED and place == "tower":
         return explained.level(int(stride), labels, method.value)
-    from vitruvian.explain.detector_layers import ExplainedDetector, detector_maps
+    from vitruvian.explain.detector_layers import detector_maps
 
-    network = ExplainedDetector.load(model)
-    return detector_maps(network, network.prepare(picture, explained.letterbox), layer, labels, method.value)
+    loaded = network()
+    return detector_maps(loaded, loaded.prepare(picture, explained.letterbox), layer, labels, method.value)
 
 
 def _box_maps(
-    explained: Explained, picture: NDArray[np.uint8], box: int, method: Method, layer: str | None, model: str
+    explained: Explained,
+    picture: NDArray[np.uint8],
+    box: int,
+    method: Method,
+    layer: str | None,
+    network: Callable[[], ExplainedDetector],
 ) -> ActivationMaps:
-    from vitruvian.explain import location_of
+    from vitruvian.explain import ExplainError, location_of
+    from vitruvian.explain.layers import check_layer, layer_names
 
     location = location_of(explained, box)
-    from vitruvian.explain.detector_layers import BOX_LAYER, ExplainedDetector, box_maps
+    if layer == _JOINED:
+        raise ExplainError("joined maps are of a class, not of one box: name another --layer, or none")
+    if layer is not None:
+        check_layer(layer, layer_names(explained.output.strides))
+    from vitruvian.explain.detector_layers import BOX_LAYER, box_maps
 
-    network = ExplainedDetector.load(model)
-    inputs = network.prepare(picture, explained.letterbox)
+    loaded = network()
+    inputs = loaded.prepare(picture, explained.letterbox)
     label = explained.found.names[explained.found.labels[box]]
-    return box_maps(network, inputs, location, label, layer or BOX_LAYER, method.value)
+    return box_maps(loaded, inputs, location, label, layer or BOX_LAYER, method.value)
 
 
 def _write(

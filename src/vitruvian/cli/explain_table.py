@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from vitruvian.cli.console import progress
+
+if TYPE_CHECKING:
+    from vitruvian.explain.detector_layers import ExplainedDetector
+
+
+def torch_network(model: str, threads: int) -> ExplainedDetector:
+    """The model of a name, path or address as a torch network; ``threads`` are torch's, 0 leaves them alone."""
+    import torch
+
+    from vitruvian.explain.detector_layers import ExplainedDetector
+
+    if threads:
+        torch.set_num_threads(threads)
+    return ExplainedDetector.load(model)
 
 
 def print_table(
@@ -24,17 +39,12 @@ def print_table(
         threads: For torch; 0 takes all.
         pictures: The first so many are measured on.
     """
-    import torch
-
     from vitruvian.data.dataset import Dataset
-    from vitruvian.explain.detector_layers import ExplainedDetector
     from vitruvian.explain.layer_table import layer_table
 
-    if threads:
-        torch.set_num_threads(threads)
     dataset = Dataset.load(path)
     dataset = replace(dataset, pictures=dataset.pictures[:pictures])
-    network = ExplainedDetector.load(model)
+    network = torch_network(model, threads)
     shared = [name for name in network.detector.labels if name in dataset.labels]
     wanted = shared if labels is None else [name.strip() for name in labels.split(",") if name.strip()]
     with progress("measuring", len(dataset)) as advance:

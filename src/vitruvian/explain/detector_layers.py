@@ -12,7 +12,6 @@ through the network crosses, shows where in the picture the evidence lay. Needs 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,7 +20,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from vitruvian.explain.errors import ExplainError
-from vitruvian.explain.library import Target, library_maps
+from vitruvian.explain.layers import check_layer, layer_names
+from vitruvian.explain.library import WITHOUT_TARGET, Target, library_maps
 from vitruvian.explain.maps import ActivationMaps, rows_of
 from vitruvian.images import Letterbox
 from vitruvian.networks.detector import Detector
@@ -50,9 +50,7 @@ class ExplainedDetector(nn.Module):
         self.card = card
         self.strides = tuple(detector.backbone.strides)
         # The tower is shared by the levels and so runs three times; places of its own tell the levels apart.
-        self.layers = {
-            f"{place}.{s}": nn.Identity() for place in ("backbone", "pyramid", "tower") for s in self.strides
-        }
+        self.layers = {name: nn.Identity() for name in layer_names(self.strides)}
         self._places = nn.ModuleList(self.layers.values())
 
     @classmethod
@@ -88,10 +86,7 @@ class ExplainedDetector(nn.Module):
         Raises:
             ExplainError: when there is none; the nearest one is named.
         """
-        if name not in self.layers:
-            near = difflib.get_close_matches(name, self.layers, n=1, cutoff=0.0)
-            hint = f"; did you mean {near[0]!r}? " if near else "; "
-            raise ExplainError(f"there is no layer {name!r}{hint}(layers: {', '.join(self.layers)})")
+        check_layer(name, self.layers)
         return self.layers[name]
 
     def targets(self, layer: str, labels: Sequence[str], inputs: torch.Tensor) -> dict[str, Target]:
@@ -157,11 +152,14 @@ def box_maps(
         location: Index among all locations; :func:`vitruvian.explain.boxes.location_of` finds it.
         label: Class of the box.
         layer: Where to look.
-        method: As for :func:`detector_maps`.
+        method: As for :func:`detector_maps`, but for those that look at no target.
 
     Raises:
-        ExplainError: as :func:`detector_maps`, and when the layer is of another level than the location.
+        ExplainError: as :func:`detector_maps`, when the layer is of another level than the location, or for a method
+            whose map would be the same for every box.
     """
+    if method in WITHOUT_TARGET:
+        raise ExplainError(f"{method} looks at no target, so it cannot say why one box was found: choose another")
     module = network.layer(layer)
     begin, end = network.locations(layer, inputs)
     if not begin <= location < end:

@@ -27,8 +27,10 @@ CLASSES = {
     "eigencam": "EigenCAM",
     "scorecam": "ScoreCAM",
 }
-"""The library's class of each method. EigenCAM looks at no target: its map, signed arbitrarily, is of all classes."""
+"""The library's class of each method."""
 
+WITHOUT_TARGET = ("eigencam",)
+"""Methods that look at no target: their map, signed arbitrarily, is of all classes."""
 _WITHOUT_GRADIENTS = ("eigencam", "scorecam")
 
 Target = Callable[[Any], torch.Tensor]
@@ -73,7 +75,7 @@ def library_maps(
     inputs = inputs.detach().requires_grad_(True)
     features, output = _features(network.eval(), inputs, layers)
     values = [feature.detach().cpu().numpy() for feature in features]
-    chosen = {"all classes": next(iter(targets.values()))} if method == "eigencam" else targets
+    chosen = {"all classes": next(iter(targets.values()))} if method in WITHOUT_TARGET else targets
     rows: list[list[NDArray[np.float32]]] = [[] for _ in layers]
     for name, target in chosen.items():
         gradients: list[Any] = [None] * len(layers)
