@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
+from vitruvian import Analyzer
 from vitruvian.cli.main import app
 from vitruvian.explain import load_maps
+from vitruvian.finders.detections import Detections
 from vitruvian.finders.detector import Detector
 from vitruvian.images import sample_picture
 from vitruvian.zoo import find_model
@@ -86,12 +88,64 @@ def test_a_method_of_the_library(explain, tmp_path: Path) -> None:  # type: igno
     assert load_maps(tmp_path / "out" / "astronaut.maps.npz").names == ("all classes",)
 
 
+def test_the_list_is_what_analyze_finds_in_a_large_photograph_too(  # type: ignore[no-untyped-def]
+    explain, model_with_maps: Path, tmp_path: Path
+) -> None:
+    Image.open(sample_picture()).resize((3001, 3001)).save(tmp_path / "large.jpg", quality=90)
+    scene = Analyzer(model_with_maps, threads=1).analyze(tmp_path / "large.jpg")
+    faces = [face for face in scene.faces if face.found_by == "first_pass"]
+    parts = [*scene.parts, *(part for face in scene.faces for part in face.parts)]
+    expected = [("whole face", face.score, face.box) for face in faces] + [(p.label, p.score, p.box) for p in parts]
+    listed = [line.strip().split("  ") for line in explain(tmp_path / "large.jpg").stdout.splitlines()]
+    assert sorted(line[1:] for line in listed if len(line) == 4) == sorted(
+        [label, f"{score:.2f}", f"[{' '.join(f'{v:.0f}' for v in box)}]"] for label, score, box in expected
+    )
+
+
+def test_what_analyze_takes_back_is_marked(  # type: ignore[no-untyped-def]
+    explain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decoded(self: Detector, *_: object) -> Detections:
+        labels = np.asarray([self.names.index(name) for name in ("Human hand", "whole face")])
+        boxes = np.asarray([[10, 10, 90, 90], [12, 12, 90, 90]], dtype=np.float32)
+        return Detections(boxes, np.asarray([0.7, 0.6], dtype=np.float32), labels, self.names)
+
+    monkeypatch.setattr(Detector, "decoded", decoded)
+    hand, face, *_ = explain(sample_picture()).stdout.splitlines()
+    assert hand.endswith("  Human hand  0.70  [10 10 90 90]")
+    assert face.endswith("  whole face  0.60  [12 12 90 90]  (on a surer hand: analyze leaves it out)")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "on_the_map"),
+    [(("--maps", "averaged"), False), (("--method", "eigencam"), False), (("--box", 1), True)],
+)
+def test_the_picture_shows_boxes_whatever_the_map_is_of(  # type: ignore[no-untyped-def]
+    explain, arguments: tuple[object, ...], on_the_map: bool
+) -> None:
+    result = explain(sample_picture(), *arguments)
+    drawing = np.asarray(Image.open(result.stdout.splitlines()[-1].removeprefix("wrote ")))
+    line = (drawing == (120, 255, 200)).all(axis=2)
+    picture, drawn_map = np.hsplit(line, 2)
+    assert picture.any()
+    assert drawn_map.any() == on_the_map
+    if on_the_map:
+        np.testing.assert_array_equal(*(np.ptp(np.argwhere(half), axis=0) for half in (picture, drawn_map)))
+
+
 def test_a_picture_with_no_activation(explain, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     Image.new("RGB", (200, 120), (90, 90, 90)).save(tmp_path / "grey.png")
     for form in ("png", "npz"):
         result = explain(tmp_path / "grey.png", "--labels", "Human ear", "--format", form)
         assert result.exit_code == 0, result.output
+        assert result.stderr.splitlines() == [
+            "nothing was found",
+            "nothing in the picture speaks for any of these classes: the maps are empty",
+        ]
         assert (tmp_path / "out" / f"grey.maps.{form}").is_file()
+    maps = load_maps(tmp_path / "out" / "grey.maps.npz", channels=1)
+    assert maps.names == ("Human ear",)
+    assert not maps.maps.any()
 
 
 def test_bad_input_is_one_line(explain, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

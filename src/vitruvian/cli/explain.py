@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from vitruvian.explain import ActivationMaps, Explained
     from vitruvian.explain.detector_layers import ExplainedDetector
+    from vitruvian.finders.detections import Detections
     from vitruvian.finders.detector import Detector
 
 
@@ -96,31 +97,45 @@ def explain(
     from vitruvian.cli.explain_table import torch_network
     from vitruvian.explain import ExplainError, explain_picture
     from vitruvian.finders.detector import Detector
-    from vitruvian.images import read_picture
+    from vitruvian.images import read_reduced
     from vitruvian.zoo import find_model
 
     if box is not None and (labels is not None or maps is not Kind.stacked):
         raise ExplainError("--box gives one map, of the box's own class: --labels and --maps do not go with it")
     detector = Detector(find_model(model), threads=threads)
-    picture = read_picture(image)
-    explained = explain_picture(detector, picture)
-    found = explained.found
-    for number, (row, score, corners) in enumerate(zip(found.labels, found.scores, found.boxes, strict=True)):
-        typer.echo(f"{number:3}  {found.names[row]}  {score:.2f}  [{' '.join(f'{v:.0f}' for v in corners)}]")
+    # Decoded as by analyze, for the scores to be the same.
+    picture, width, height = read_reduced(image, detector.size)
+    explained = explain_picture(detector, picture, width, height)
+    _print_found(explained.found)
+    asked = _wanted(labels, explained)
     network = partial(torch_network, model, threads)
     if box is not None:
         made = _box_maps(explained, picture, box, method, layer, network)
     else:
         layer = layer or (_JOINED if method in _CLOSED else "tower.16")
-        made = _class_maps(detector, explained, picture, _wanted(labels, explained), method, layer, network)
+        made = _class_maps(detector, explained, picture, asked, method, layer, network)
     if made.is_empty:
         typer.echo("nothing in the picture speaks for any of these classes: the maps are empty", err=True)
     name = f"{image.stem}.{'maps' if box is None else f'box{box}'}.{format.value}"
     draw = (
-        _drawer(picture, explained, box is None and layer == _JOINED, image.name, box) if format is Form.png else None
+        _drawer(picture, explained, asked, box is None and layer == _JOINED, image.name, box)
+        if format is Form.png
+        else None
     )
     for path in _write(made, maps, out / name, draw):
         typer.echo(f"wrote {path}")
+
+
+def _print_found(found: Detections) -> None:
+    from vitruvian.finders.hands import hands_as_others
+
+    rows = zip(found.labels, found.scores, found.boxes, hands_as_others(found), strict=True)
+    for number, (row, score, corners, hand) in enumerate(rows):
+        corner = " ".join(f"{v:.0f}" for v in corners)
+        note = "  (on a surer hand: analyze leaves it out)" if hand else ""
+        typer.echo(f"{number:3}  {found.names[row]}  {score:.2f}  [{corner}]{note}")
+    if not len(found):
+        typer.echo("nothing was found", err=True)
 
 
 def _wanted(labels: str | None, explained: Explained) -> list[str]:
@@ -204,16 +219,22 @@ def _write(
 
 
 def _drawer(
-    picture: NDArray[np.uint8], explained: Explained, covers_picture: bool, title: str, box: int | None
+    picture: NDArray[np.uint8],
+    explained: Explained,
+    asked: list[str],
+    covers_picture: bool,
+    title: str,
+    box: int | None,
 ) -> Callable[[ActivationMaps, Path], None]:
-    """What draws maps over their picture into a file."""
+    """What draws maps over their picture, which may be a reduced copy, into a file."""
     from vitruvian.explain.draw import MapTile, draw_maps, on_picture
 
     found = explained.found
+    corners = found.boxes * (picture.shape[1] / explained.letterbox.width)
 
-    def boxes_of(name: str) -> tuple[tuple[float, float, float, float], ...]:
-        rows = [row for row in range(len(found)) if found.names[found.labels[row]] == name and box in (None, row)]
-        return tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in found.boxes[rows])
+    def boxes_of(names: list[str]) -> tuple[tuple[float, float, float, float], ...]:
+        rows = [row for row in range(len(found)) if found.names[found.labels[row]] in names and box in (None, row)]
+        return tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in corners[rows])
 
     def draw(made: ActivationMaps, place: Path) -> None:
         from PIL import Image
@@ -225,10 +246,12 @@ def _drawer(
             scores = [float(s) for s, row in zip(found.scores, found.labels, strict=True) if found.names[row] == name]
             score = f"{found.scores[box]:.2f}" if box is not None else f"{max(scores):.2f}" if scores else ""
             note = score if (values > 0).any() else f"{score} nothing speaks for it".strip()
-            tiles.append(MapTile(name, note, plane, boxes_of(name)))
+            tiles.append(MapTile(name, note, plane, boxes_of([name])))
         place.parent.mkdir(parents=True, exist_ok=True)
         partial = place.with_name(place.name + ".partial")
-        Image.fromarray(draw_maps(picture, tiles, title)).save(partial, "PNG")
+        # A map of several classes, their average say, has the boxes of them all on the picture beside it.
+        others = () if set(made.names) <= set(found.names) else boxes_of(asked)
+        Image.fromarray(draw_maps(picture, tiles, title, others)).save(partial, "PNG")
         os.replace(partial, place)
 
     return draw

@@ -56,12 +56,15 @@ class Explained:
         return ActivationMaps(values[rows_of(labels, self.found.names)], tuple(labels))
 
 
-def explain_picture(detector: Detector, picture: NDArray[np.uint8]) -> Explained:
+def explain_picture(
+    detector: Detector, picture: NDArray[np.uint8], width: int | None = None, height: int | None = None
+) -> Explained:
     """Detect and explain in one forward pass.
 
     Args:
         detector: Its file must give maps.
         picture: ``(H, W, 3)`` uint8 RGB.
+        width, height: Size of the original where ``picture`` is a reduced copy; boxes are in its pixels.
 
     Raises:
         ModelError: when the model's file gives no maps.
@@ -69,9 +72,7 @@ def explain_picture(detector: Detector, picture: NDArray[np.uint8]) -> Explained
     """
     if detector.card.reads is not None:
         raise ExplainError(f"model {detector.card.name!r} reads activation maps, not pictures: explain its first model")
-    letterbox = detector.letterbox(picture.shape[1], picture.shape[0])
-    canvas = letterbox.apply(picture, detector.card.preprocessing.pad_value)
-    output = detector.run_with_maps(detector.prepare(canvas))
+    output, letterbox = detector.dense(picture, width or picture.shape[1], height or picture.shape[0])
     found = detector.decoded(output.scores[0], output.boxes[0], letterbox)
     return Explained(found, letterbox, output)
 

@@ -14,6 +14,8 @@ from vitruvian.images import Letterbox, resize
 
 _TILE = 360
 """Long side of a tile in pixels."""
+_CELL = 190
+"""Least width of a tile's place: below it captions of upright pictures would be cut."""
 _GAP = 8
 _CAPTION = 26
 _GROUND = (24, 24, 28)
@@ -26,6 +28,10 @@ _INFERNO = np.asarray(
      (249, 201, 50), (252, 255, 164)],
     dtype=np.float32,
 )  # fmt: skip
+
+
+Box = tuple[float, float, float, float]
+"""``xyxy`` in pixels of the picture."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +48,7 @@ class MapTile:
     caption: str
     note: str
     heat: NDArray[np.float32]
-    boxes: tuple[tuple[float, float, float, float], ...] = ()
+    boxes: tuple[Box, ...] = ()
 
 
 def on_picture(heat: NDArray[np.float32], letterbox: Letterbox, side: int = _TILE) -> NDArray[np.float32]:
@@ -67,13 +73,16 @@ def overlay(picture: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np
     return blended
 
 
-def draw_maps(picture: NDArray[np.uint8], tiles: Sequence[MapTile], title: str) -> NDArray[np.uint8]:
+def draw_maps(
+    picture: NDArray[np.uint8], tiles: Sequence[MapTile], title: str, boxes: Sequence[Box] = ()
+) -> NDArray[np.uint8]:
     """The picture and, in a grid beside it, each map over it with its caption.
 
     Args:
         picture: ``(H, W, 3)`` uint8 RGB.
         tiles: Maps; their boxes are drawn on the first tile, the picture, too.
         title: Caption of the picture.
+        boxes: Further ones for the first tile, of no one map.
 
     Returns:
         ``(height, width, 3)`` uint8 RGB.
@@ -89,12 +98,12 @@ def draw_maps(picture: NDArray[np.uint8], tiles: Sequence[MapTile], title: str) 
         raise ExplainError("there is no map to draw")
     width, height = _fitted(picture.shape[1], picture.shape[0], _TILE)
     small, scale = resize(picture, width, height), width / picture.shape[1]
-    count = len(tiles) + 1
-    columns, lines = _grid(count, height / width)
-    step_x, step_y = width + _GAP, height + _CAPTION + _GAP
+    count, cell = len(tiles) + 1, max(width, _CELL)
+    columns, lines = _grid(count, height / cell)
+    step_x, step_y = cell + _GAP, height + _CAPTION + _GAP
     sheet = Image.new("RGB", (columns * step_x + _GAP, lines * step_y + _GAP), _GROUND)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
-    every = MapTile(title, "", np.zeros((1, 1), dtype=np.float32), tuple(b for tile in tiles for b in tile.boxes))
+    every = MapTile(title, "", np.zeros((1, 1), dtype=np.float32), (*boxes, *(b for tile in tiles for b in tile.boxes)))
     for index, tile in enumerate((every, *tiles)):
         x, y = _GAP + index % columns * step_x, _GAP + index // columns * step_y
         sheet.paste(Image.fromarray(small if index == 0 else overlay(small, tile.heat)), (x, y + _CAPTION))
@@ -107,10 +116,10 @@ def draw_maps(picture: NDArray[np.uint8], tiles: Sequence[MapTile], title: str) 
                 max(y + _CAPTION + y2 - 1, y + _CAPTION + y1),
             )
             draw.rectangle(corners, outline=(120, 255, 200))
-        caption = _shortened(tile.caption, width, draw, font)
+        caption = _shortened(tile.caption, cell, draw, font)
         draw.text((x + 2, y + 4), caption, fill=_INK, font=font)
         begin = draw.textlength(caption, font=font) + 10
-        if begin + draw.textlength(tile.note, font=font) <= width:
+        if begin + draw.textlength(tile.note, font=font) <= cell:
             draw.text((x + begin, y + 4), tile.note, fill=_FAINT, font=font)
     return np.asarray(sheet)
 

@@ -46,10 +46,16 @@ def on_hands(boxes: NDArray[np.float32], scores: NDArray[np.float32] | float, fo
     return result
 
 
+def hands_as_others(found: Detections) -> NDArray[np.bool_]:
+    """Which of the detections are heads, faces and legs that are of hands."""
+    no_hand = np.isin(found.labels, [i for i, name in enumerate(found.names) if name in NO_HANDS])
+    result: NDArray[np.bool_] = no_hand & on_hands(found.boxes, found.scores, found)
+    return result
+
+
 def without_hands_as_others(found: Detections) -> Detections:
     """The detections without heads, faces and legs that are of hands."""
-    no_hand = np.isin(found.labels, [i for i, name in enumerate(found.names) if name in NO_HANDS])
-    return found[~(no_hand & on_hands(found.boxes, found.scores, found))]
+    return found[~hands_as_others(found)]
 
 
 def _named(found: Detections, names: set[str]) -> Detections:
