@@ -13,8 +13,9 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from vitruvian import Analyzer
+from vitruvian.cli.explain import Kind, _write
 from vitruvian.cli.main import app
-from vitruvian.explain import load_maps
+from vitruvian.explain import ActivationMaps, load_maps
 from vitruvian.finders.detections import Detections
 from vitruvian.finders.detector import Detector
 from vitruvian.images import sample_picture
@@ -73,6 +74,14 @@ def test_averaged_and_one_file_a_class(explain, tmp_path: Path) -> None:  # type
     each = [load_maps(tmp_path / "out" / f"astronaut.maps-{n}.npz").maps for n in ("nose", "whole_face")]
     averaged = load_maps(tmp_path / "out" / "astronaut.maps.tiff", channels=1)
     np.testing.assert_allclose(averaged.maps, np.mean(each, axis=0), atol=1e-6)
+
+
+def test_classes_that_only_signs_tell_apart_have_a_file_each(tmp_path: Path) -> None:
+    names = ("left hand", "left_hand", "left/hand")
+    made = ActivationMaps(np.arange(3, dtype=np.float32).reshape(3, 1, 1), names)
+    written = list(_write(made, Kind.per_class, tmp_path / "a.maps.npz", None))
+    assert [load_maps(path).names for path in written] == [(name,) for name in names]
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 def test_why_a_box(explain, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -206,7 +206,12 @@ def _write(
     from vitruvian.explain import save_maps
 
     if maps is Kind.per_class:
-        parts = {f"-{name.replace(' ', '_').replace('/', '_')}": made.select([name]) for name in made.names}
+        parts = {}
+        for name in made.names:
+            ending = f"-{name.replace(' ', '_').replace('/', '_')}"
+            while ending in parts:  # "left hand" beside "left_hand"
+                ending += "_"
+            parts[ending] = made.select([name])
     else:
         parts = {"": made.averaged() if maps is Kind.averaged else made}
     for ending, part in parts.items():
