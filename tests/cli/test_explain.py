@@ -227,3 +227,6 @@ def test_the_table_over_layers(explain, tmp_path: Path) -> None:  # type: ignore
     assert len(rows) == 9
     energies = [float(row[1]) for row in rows]
     assert energies == sorted(energies, reverse=True)
+    strange = (tmp_path / "labels.json").read_text().replace("Human face", "dog")
+    (tmp_path / "dogs.json").write_text(strange)
+    assert "its classes are not the model's: dog (the model's: " in error_of(explain(tmp_path / "dogs.json", "--table"))

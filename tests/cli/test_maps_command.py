@@ -47,11 +47,23 @@ def test_maps_of_both_kinds_in_one_run(labels: Path, tmp_path: Path) -> None:
         x1, y1, x2, y2 = (int(v) for v in picture.annotations[0].box)
         assert planes[y1:y2, x1:x2].mean() > 3 * planes[y2 + 10 :].mean()
     assert "broken.png" in (tmp_path / "o" / "maps.rejects.jsonl").read_text()
+    with Image.open(sample_picture()) as picture:
+        picture.save(tmp_path / "images" / "broken.png")
+    result = CliRunner().invoke(app, ["maps", str(labels), "--out", str(tmp_path / "o"), "--format", "tiff", *kinds])
+    assert result.exit_code == 0, result.output
+    assert "2 maps, channels: 10, empty: 0" in result.output
+    assert not (tmp_path / "o" / "maps.rejects.jsonl").exists()
 
 
 @pytest.mark.parametrize(
     ("options", "reason"),
-    [(["--labels", "nose,snout"], "has no label 'snout'"), (["--model", "nobody"], "no model 'nobody'")],
+    [
+        (["--labels", "nose,snout"], "has no label 'snout'"),
+        (["--labels", "nose,nose"], "asked for twice"),
+        (["--model", "nobody"], "no model 'nobody'"),
+        (["--side", "4"], "side 4: Input should be greater than or equal to 8"),
+        (["--size", "16"], "size 16: Input should be greater than or equal to 32"),
+    ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(labels: Path, tmp_path: Path, options: list[str], reason: str) -> None:
     result = CliRunner().invoke(app, ["maps", str(labels), "--out", str(tmp_path / "o"), *options])

@@ -24,7 +24,7 @@ class ToldDetector:
         self.names = tuple(names)
         self.size = size
         self.map_strides = STRIDES
-        self.card = SimpleNamespace(name="told", sha256=sha256, preprocessing=Preprocessing(size=size))
+        self.card = SimpleNamespace(name="told", sha256=sha256, preprocessing=Preprocessing(size=size), reads=None)
         self.value = value
         self.calls = 0
 

@@ -116,6 +116,15 @@ def test_a_set_without_faces_or_with_a_name_that_leads_out_is_refused(tmp_path: 
         write(outside, tmp_path / "o", told)
 
 
+@pytest.mark.parametrize("suffix", [".npz", ".tiff"])
+def test_maps_of_maps_are_refused(tmp_path: Path, suffix: str) -> None:
+    told = ToldDetector(NAMES)
+    made = write(photographs(tmp_path), tmp_path / "out", told, suffix=suffix).dataset
+    with pytest.raises(ModelError, match="holds activation maps, and the model looks at pictures"):
+        write(made, tmp_path / "again", told)
+    assert not (tmp_path / "again").exists()
+
+
 def test_a_model_looks_only_at_what_it_was_made_for(tmp_path: Path) -> None:
     photos = photographs(tmp_path)
     made = write(photos, tmp_path / "out", ToldDetector(NAMES)).dataset

@@ -102,9 +102,19 @@ def test_what_cannot_be_made_is_refused() -> None:
         (("hirescam", "stacked", ()), "no label is asked for"),
         (("saliency", "stacked", NAMES), "unknown method 'saliency'"),
         (("hirescam", "summed", NAMES), "unknown kind 'summed'"),
+        (("hirescam", "stacked", ("nose", "mouth", "nose")), "asked for twice"),
+        (("hirescam", "stacked", NAMES, 7), "no such map: side 7: Input should be greater than or equal to 8"),
     ):
         with pytest.raises(ModelError, match=reason):
             MapMaker(as_detector(told), *arguments)
+    small = ToldDetector(NAMES)
+    small.size = 31
+    with pytest.raises(ModelError, match="no such map: size 31"):
+        MapMaker(as_detector(small), "hirescam", "stacked", NAMES, 8)
+    reader = ToldDetector(NAMES)
+    reader.card.reads = maker().reads
+    with pytest.raises(ModelError, match="'told' reads activation maps, not pictures"):
+        MapMaker(as_detector(reader), "hirescam", "stacked", NAMES)
     told.map_strides = ()  # type: ignore[assignment]
     with pytest.raises(ModelError, match="gives no activation maps"):
         MapMaker(as_detector(told), "hirescam", "stacked", NAMES)

@@ -94,8 +94,12 @@ def factors(texts: Iterable[str]) -> dict[str, int]:
 
 
 def report_rejects(rejects: Sequence[Reject], file: Path) -> None:
-    """Write broken rows, if there are any, to a file of JSON lines, and tell of them on stderr."""
+    """Write broken rows, if there are any, to a file of JSON lines, and tell of them on stderr.
+
+    A file that an earlier run left there goes where there are none: its rows have been mended.
+    """
     if not rejects:
+        file.unlink(missing_ok=True)
         return
     write_rejects(file, rejects)
     for reject in rejects[:_SHOWN]:

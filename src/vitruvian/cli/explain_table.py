@@ -39,13 +39,16 @@ def print_table(
         threads: For torch; 0 takes all.
         pictures: The first so many are measured on.
     """
-    from vitruvian.data.dataset import Dataset
+    from vitruvian.data.dataset import DataError, Dataset
     from vitruvian.explain.layer_table import layer_table
 
     dataset = Dataset.load(path)
     dataset = replace(dataset, pictures=dataset.pictures[:pictures])
     network = torch_network(model, threads)
     shared = [name for name in network.detector.labels if name in dataset.labels]
+    if labels is None and not shared:
+        theirs, mine = ", ".join(dataset.labels), ", ".join(network.detector.labels)
+        raise DataError(f"{path}: its classes are not the model's: {theirs} (the model's: {mine})")
     wanted = shared if labels is None else [name.strip() for name in labels.split(",") if name.strip()]
     with progress("measuring", len(dataset)) as advance:
         rows = layer_table(network, dataset, wanted, [method], [layer] if layer else None, advance)

@@ -62,7 +62,9 @@ def write_map_datasets(
 
     Raises:
         DataError: when the data set lacks the label, or a picture's name leads out of its folder.
+        ModelError: when it holds activation maps in place of pictures.
     """
+    check_reads(None, dataset)
     if label not in dataset.labels:
         raise DataError(f"{dataset.images_dir}: no class {label!r}; there are {', '.join(dataset.labels)}")
     log, ids = RowLog(), {folder: count(1) for folder in makers}

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from vitruvian.finders.detector import Detector, OutputWithMaps
 from vitruvian.images import Letterbox, resize
@@ -68,16 +69,21 @@ class MapMaker:
         reads: The record of all this, for the data set and for the card of the model that reads the maps.
 
     Raises:
-        ModelError: when the detector has no such label or gives no maps, or for an unknown method or kind.
+        ModelError: when the detector does not look at pictures, has no such label or gives no maps; for a label named
+            twice, an unknown method or kind, or a size or side that is too small.
     """
 
     def __init__(self, detector: Detector, method: str, kind: str, labels: Sequence[str], side: int = 0) -> None:
+        if detector.card.reads is not None:
+            raise ModelError(f"model {detector.card.name!r} reads activation maps, not pictures: name its first model")
         unknown = [label for label in labels if label not in detector.names]
         if unknown:
             known = ", ".join(detector.names)
             raise ModelError(f"model {detector.card.name!r} has no label {unknown[0]!r}; it has {known}")
         if not labels:
             raise ModelError("no label is asked for, so there is no map to make")
+        if len(set(labels)) < len(labels):
+            raise ModelError("a label is asked for twice")
         if method not in SCALES:
             raise ModelError(f"unknown method {method!r}: choose {' or '.join(SCALES)}")
         if kind not in ("averaged", "stacked"):
@@ -87,15 +93,19 @@ class MapMaker:
         self._rows = [detector.names.index(label) for label in labels]
         # Few classes are active at one place, so their mean keeps to the lower half of the range.
         scale = SCALES[method] * (0.5 if kind == "averaged" else 1.0)
-        self.reads = MapsInput.model_validate(
-            {
-                "model": detector.card.name,
-                "sha256": detector.card.sha256,
-                "method": method,
-                "labels": list(labels),
-                "picture": {"kind": kind, "size": detector.size, "side": side or detector.size // 4, "scale": scale},
-            }
-        )
+        picture = {"kind": kind, "size": detector.size, "side": side or detector.size // 4, "scale": scale}
+        record = {
+            "model": detector.card.name,
+            "sha256": detector.card.sha256,
+            "method": method,
+            "labels": list(labels),
+            "picture": picture,
+        }
+        try:
+            self.reads = MapsInput.model_validate(record)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ModelError(f"no such map: {first['loc'][-1]} {first['input']}: {first['msg']}") from error
 
     def join(self, output: OutputWithMaps, letterbox: Letterbox, index: int = 0) -> MapImage:
         """The maps of one picture of a batch that has been through the network.
