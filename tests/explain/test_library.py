@@ -36,7 +36,7 @@ def test_a_classifier_that_is_none_of_ours(network: nn.Sequential, method: str) 
     assert np.abs(late.maps).max() > 0
 
 
-@pytest.mark.parametrize("method", ["hirescam", "gradcam++", "gradcam", "xgradcam", "eigencam"])
+@pytest.mark.parametrize("method", CLASSES)
 def test_stretched_and_resized_it_is_the_librarys_own_call(network: nn.Sequential, method: str) -> None:
     import pytorch_grad_cam
     from pytorch_grad_cam.utils.image import scale_cam_image
