@@ -5,6 +5,7 @@ import torch
 
 from vitruvian.networks.backbones import Backbone
 from vitruvian.networks.detector import Detector
+from vitruvian.networks.errors import WeightsError
 from vitruvian.networks.map_reader import MapBackbone
 
 
@@ -38,5 +39,5 @@ def test_training_the_second_leaves_the_first_as_it_was() -> None:
 
 
 def test_a_label_that_the_first_lacks_is_refused() -> None:
-    with pytest.raises(ValueError, match="no label 'd'"):
+    with pytest.raises(WeightsError, match="no label 'd'"):
         MapBackbone(first(), ("a", "d"))

@@ -14,6 +14,7 @@ from torch import nn
 
 from vitruvian.networks.activation_maps import Method, activation_maps
 from vitruvian.networks.detector import Detector
+from vitruvian.networks.errors import WeightsError
 
 
 class MapBackbone(nn.Module):
@@ -25,7 +26,7 @@ class MapBackbone(nn.Module):
         method: ``hirescam`` or ``gradcam++``; the maps are signed, as they are before ReLU and normalisation.
 
     Raises:
-        ValueError: for a label that the detector does not have.
+        WeightsError: for a label that the detector does not have.
 
     Forward: ``(B, channels, H, W)`` normalised pictures to one ``(B, len(labels), H / s, W / s)`` for each stride s.
     """
@@ -34,7 +35,7 @@ class MapBackbone(nn.Module):
         super().__init__()
         unknown = [label for label in labels if label not in first.labels]
         if unknown:
-            raise ValueError(f"the first model has no label {unknown[0]!r}; it has {', '.join(first.labels)}")
+            raise WeightsError(f"the first model has no label {unknown[0]!r}; it has {', '.join(first.labels)}")
         self.first = first.requires_grad_(False)
         self.rows = [first.labels.index(label) for label in labels]
         self.method: Method = method

@@ -40,7 +40,7 @@ def build_detector(recipe: ModelRecipe, pretrained: bool) -> Detector:
 
     Raises:
         ModelError: when it reads the maps of a model that is not there.
-        WeightsError: when there are no pretrained weights, or that model is not a detector.
+        WeightsError: when there are no pretrained weights, or that model is not a detector or lacks a label.
     """
     backbone: Backbone | MapBackbone
     if recipe.maps is None:
