@@ -14,7 +14,9 @@ from vitruvian.finders.detections import Detections, box_iou
 from vitruvian.finders.detector import Detector
 from vitruvian.finders.turned_look import FAINT, MOST_LOOKS, SMALLEST, SURE, TURNED, TurnedLook
 from vitruvian.images import sample_picture
-from vitruvian.scene import Evidence, Face, Part, Scene
+from vitruvian.scene import Evidence, Face, Scene
+from vitruvian.scene.converters import detections
+from vitruvian.scene.turn import turned, turned_box
 
 NAMES = ("whole face", "nose", "Human head", "Human body", "Human hand")
 THRESHOLDS = {"whole face": 0.4, "nose": 0.4, "Human head": 0.5, "Human body": 0.5, "Human hand": 0.5}
@@ -81,7 +83,7 @@ def look(
     quarters: int, *rows: tuple[str, tuple[float, ...], float], recovered: tuple[Face, ...] = (), **scores: Any
 ) -> tuple[list[tuple[str, float]], list[Face], UprightFaces]:
     eyes = UprightFaces(**scores)
-    kept, faces = TurnedLook(cast(Detector, eyes), THRESHOLDS)(
+    kept, faces, _ = TurnedLook(cast(Detector, eyes), THRESHOLDS)(
         picture(quarters), (SIDE, SIDE), found(*rows), list(recovered)
     )
     return [(kept.names[i], round(float(s), 3)) for i, s in zip(kept.labels, kept.scores, strict=True)], faces, eyes
@@ -167,37 +169,89 @@ def test_looks_are_bounded_and_heads_that_are_too_small_left_out() -> None:
 def test_boxes_are_of_the_original_where_a_reduced_copy_is_looked_at() -> None:
     pixels, eyes = picture(1), UprightFaces()
     rows = found(("Human head", tuple(2 * value for value in HEAD), 0.8))
-    _, faces = TurnedLook(cast(Detector, eyes), THRESHOLDS)(pixels, (2 * SIDE, 2 * SIDE), rows, [])
+    _, faces, _ = TurnedLook(cast(Detector, eyes), THRESHOLDS)(pixels, (2 * SIDE, 2 * SIDE), rows, [])
     assert faces[0].box == pytest.approx([2 * value for value in FACES[1]], abs=5)
 
 
-def in_place(box: tuple[float, ...], quarters: int, side: int) -> NDArray[np.float32]:
-    """A box of a square picture as it lies when the picture is turned anticlockwise."""
-    for _ in range(quarters):
-        box = (box[1], side - box[2], box[3], side - box[0])
-    return np.array(box, dtype=np.float32)
+SECOND = (400.0, 40.0, 500.0, 160.0)
 
 
-def of(scene: Scene, label: str, side: str | None = None) -> list[Part]:
-    parts = (*scene.parts, *(part for face in scene.faces for part in face.parts))
-    return [part for part in parts if part.label == label and part.side == side]
+def both_heads(first: int, second: int) -> NDArray[np.uint8]:
+    pixels = picture(first)
+    x1, y1, x2, y2 = map(int, SECOND)
+    pixels[y1:y2, x1:x2] = picture(second, SECOND)[y1:y2, x1:x2]
+    return pixels
 
 
-def test_the_sample_is_understood_however_it_lies() -> None:
+@pytest.mark.parametrize(
+    ("turns", "further", "quarters"),
+    [
+        ((2, 2), (), 2),
+        ((3, 3), (), 3),
+        ((1, 3), (), 0),  # they lie differently
+        ((2, 2), (("whole face", (10, 400, 90, 480), 0.9),), 0),  # somebody is upright
+        ((2, 2), (("whole face", (10, 400, 90, 480), 0.5),), 2),  # nobody surely is
+    ],
+)
+def test_it_says_how_the_whole_picture_lies(turns: tuple[int, int], further: Any, quarters: int) -> None:
+    rows = found(("Human head", HEAD, 0.8), ("Human head", SECOND, 0.8), *further)
+    look = TurnedLook(cast(Detector, UprightFaces()), THRESHOLDS)
+    result = look(both_heads(*turns), (SIDE, SIDE), rows, [])
+    assert len(result.recovered) == 2
+    assert result.quarters == (-quarters) % 4
+
+
+def boxes(scene: Scene) -> dict[tuple[str, str | None], list[tuple[float, ...]]]:
+    named: dict[tuple[str, str | None], list[tuple[float, ...]]] = {}
+    for part in detections(scene):
+        named.setdefault((part.label, part.side), []).append(part.box)
+    return named
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_the_sample_is_understood_however_it_lies(quarters: int) -> None:
     pixels = read_picture(sample_picture())
     analyzer = Analyzer(threads=1)
     upright = analyzer.analyze(pixels)
     assert [face.found_by for face in upright.faces] == ["first_pass"]
-    for quarters in (1, 2, 3):
-        scene = analyzer.analyze(np.ascontiguousarray(np.rot90(pixels, quarters)))
-        (face,) = scene.faces
-        assert face.evidence is not None
-        assert face.evidence.reason == TURNED
-        assert box_iou(in_place(upright.faces[0].box, quarters, len(pixels)), np.array([face.box]))[0] > 0.75
-        assert face.person is not None
-        for label in ("right face", "left face", "mouth" if quarters < 3 else "nose"):
-            (there,), (part,) = of(upright, label), of(scene, label)
-            assert box_iou(in_place(there.box, quarters, len(pixels)), np.array([part.box]))[0] > 0.5
+    scene = analyzer.analyze(np.ascontiguousarray(np.rot90(pixels, quarters)), "name")
+    assert [(face.found_by, face.person) for face in scene.faces] == [("recovery", upright.faces[0].person)]
+    evidence = scene.faces[0].evidence
+    assert evidence is not None
+    assert (evidence.reason, set(evidence.parts)) == (TURNED, {part.label for part in upright.faces[0].parts})
+    expected = turned(upright, quarters)
+    assert boxes(scene) == boxes(expected)
+    assert (scene.image, scene.people) == ("name", expected.people)
+
+
+def test_what_is_found_in_the_picture_as_it_lies_is_kept_where_that_is_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.ascontiguousarray(np.rot90(read_picture(sample_picture()), 2))
+    analyzer = Analyzer(threads=1)
+    seen: list[int] = []
+
+    def certainty(scene: Scene) -> float:
+        seen.append(len(scene.faces))
+        return 1.0
+
+    monkeypatch.setattr("vitruvian.finders.analyzer._certainty", certainty)
+    scene = analyzer.analyze(pixels)
+    assert seen == [1, 1]
+    (face,) = scene.faces  # of the look at the head alone
+    assert face.evidence is not None
+    assert face.evidence.reason == TURNED
+    place = turned(Analyzer(threads=1, recover=False).analyze(read_picture(sample_picture())), 2).faces[0].box
+    assert 0.75 < box_iou(np.array(place, np.float32), np.array([face.box], np.float32))[0] < 0.999
+
+
+def test_faint_faces_lie_in_the_picture_as_it_is() -> None:
+    pixels = read_picture(sample_picture())
+    analyzer = Analyzer(threads=1, threshold={"whole face": 0.45})
+    _, upright = analyzer.look(pixels, faintest=0.05)
+    _, faint = analyzer.look(np.ascontiguousarray(np.rot90(pixels, 1)), faintest=0.05)
+    assert len(upright) > 0
+    assert [face.box for face in faint] == [
+        pytest.approx(turned_box(face.box, pixels.shape[1], pixels.shape[0], 1)) for face in upright
+    ]
 
 
 def test_without_recovery_nothing_is_turned() -> None:

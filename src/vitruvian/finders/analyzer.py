@@ -19,10 +19,12 @@ from vitruvian.finders.face_geometry import faces_in_heads
 from vitruvian.finders.geometry import centre
 from vitruvian.finders.hands import on_hands, without_hands_as_others
 from vitruvian.finders.recovery import SecondLook, known_faces
-from vitruvian.finders.turned_look import FAINT, TurnedLook
+from vitruvian.finders.turned_look import FAINT, TurnedLook, seen_turned
 from vitruvian.finders.witnesses import HEAD
 from vitruvian.images import Limits, read_reduced
 from vitruvian.scene import Box, Evidence, Face, Part, Scene
+from vitruvian.scene.converters import detections
+from vitruvian.scene.turn import turned, turned_box
 from vitruvian.taxonomy import WHOLE_FACE
 from vitruvian.zoo import DEFAULT_MODEL, ModelError, find_model, find_second_look
 
@@ -138,22 +140,41 @@ class Analyzer:
         pixels, width, height = read_reduced(picture, self.detector.size, self.limits)
         if name is None and isinstance(picture, str | os.PathLike):
             name = os.fspath(picture)
-        lowest = dict(self.thresholds)
-        if self.turned_look is not None:
+        scene, faint, quarters = self._see(pixels, (width, height), name, faintest, self.turned_look)
+        if quarters:
+            size = (height, width) if quarters % 2 else (width, height)
+            other, fainter, _ = self._see(np.rot90(pixels, quarters), size, name, faintest, None)
+            if _certainty(other) > _certainty(scene):
+                faces = (seen_turned(face) if face.found_by == "first_pass" else face for face in other.faces)
+                scene = turned(replace(other, faces=tuple(faces)), -quarters)
+                faint = tuple(replace(face, box=turned_box(face.box, *size, -quarters)) for face in fainter)
+        return scene, faint
+
+    def _see(
+        self,
+        pixels: NDArray[np.uint8],
+        size: tuple[int, int],
+        name: str | None,
+        faintest: float,
+        turned_look: TurnedLook | None,
+    ) -> tuple[Scene, tuple[Face, ...], int]:
+        """Everything in a picture as it lies, faint faces, and how to turn it for its faces to be upright."""
+        lowest, quarters = dict(self.thresholds), 0
+        if turned_look is not None:
             lowest = {label: min(score, FAINT.get(label, score)) for label, score in lowest.items()}
         if WHOLE_FACE in lowest:
             lowest[WHOLE_FACE] = min(lowest[WHOLE_FACE], faintest)
-        found, recovered = self._passes(pixels, width, height, lowest)
+        found, recovered = self._passes(pixels, *size, lowest)
         found = without_hands_as_others(found)
-        if self.turned_look is not None:
-            found, recovered = self.turned_look(pixels, (width, height), found, recovered)
+        if turned_look is not None:
+            found, recovered, quarters = turned_look(pixels, size, found, recovered)
         whole = np.asarray([found.names[label] == WHOLE_FACE for label in found.labels], dtype=bool)
         faint = found[whole & (found.scores >= faintest) & (found.scores < self.face_threshold)]
         found = found.above(self.thresholds)
         if self.hidden_faces:
             recovered += self._hidden(found, recovered)
         faces = tuple(Face(_box(box), float(score)) for box, score in zip(faint.boxes, faint.scores, strict=True))
-        return self.whole_scene(found, width, height, name, recovered), faces
+        return self.whole_scene(found, *size, name, recovered), faces, quarters
 
     def _passes(
         self, pixels: NDArray[np.uint8], width: int, height: int, thresholds: Mapping[str, float]
@@ -221,6 +242,10 @@ def _box(box: NDArray[np.float32]) -> Box:
     # Two decimals: a hundredth of a pixel is far below what any detector resolves.
     x1, y1, x2, y2 = (round(float(value), 2) for value in box)
     return x1, y1, x2, y2
+
+
+def _certainty(scene: Scene) -> float:
+    return sum(part.score for part in detections(scene))
 
 
 def _holds(box: NDArray[np.float32], point: tuple[float, float]) -> bool:

@@ -5,12 +5,15 @@ or a face a third of its height off, with half the score of an upright one; the 
 place. So heads without a face, and faces that are not sure, are looked at in three turns, small: that tells which way a
 face is turned, at a tenth of the first pass's cost. Only then comes a proper look, turned and as it is, and the turned
 face counts where it is clearly the surer. A body that goes down from a head says that neither is turned, so in most
-pictures there is nothing to look at. What it brings: ``benchmarks/turned_faces.py``.
+pictures there is nothing to look at. Where all faces are turned alike, the analyzer looks at the whole picture turned.
+What it brings: ``benchmarks/turned_faces.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +53,21 @@ _NECK = 0.3
 _COLUMNS = ("boxes", "scores", "labels")
 
 
+class Turned(NamedTuple):
+    """What is in a picture after :class:`TurnedLook`.
+
+    Attributes:
+        found: By the first pass, and parts of turned faces.
+        recovered: Faces of the second look, and turned ones.
+        quarters: By how many quarters anticlockwise all its faces are upright; 0 where they lie differently, one is
+            sure as it is, or none is turned.
+    """
+
+    found: Detections
+    recovered: list[Face]
+    quarters: int
+
+
 class TurnedLook:
     """Looks for turned faces.
 
@@ -68,7 +86,7 @@ class TurnedLook:
 
     def __call__(
         self, picture: NDArray[np.uint8], size: tuple[int, int], found: Detections, recovered: Sequence[Face]
-    ) -> tuple[Detections, list[Face]]:
+    ) -> Turned:
         """Look again at one picture.
 
         Args:
@@ -86,6 +104,7 @@ class TurnedLook:
         heads = heads[_sides(heads) >= SMALLEST * max(size) / self._detector.size][:MOST_LOOKS]
         scale = np.asarray([picture.shape[1] / size[0], picture.shape[0] / size[1]] * 2)
         turned: list[Detections] = []
+        turns = set()
         for head, turn in zip(heads * scale, self._glance(picture, heads * scale), strict=True):
             seen = self._look(picture, head, turn) if turn else None
             if seen is None:
@@ -93,11 +112,13 @@ class TurnedLook:
             boxes = np.clip(seen.boxes / scale, 0, [*size, *size]).astype(np.float32)
             if not found_again(boxes[:1], np.concatenate([sure, *(face.boxes[:1] for face in turned)]))[0]:
                 turned.append(Detections(boxes, seen.scores, seen.labels, seen.names))
+                turns.add(turn)
         if not turned:
-            return found, list(recovered)
+            return Turned(found, list(recovered), 0)
         new = np.concatenate([face.boxes[:1] for face in turned])
         kept = [face for face, known in zip(recovered, found_again(again, new), strict=True) if not known]
-        return self._with_parts(found, new, turned), kept + [_told(face) for face in turned]
+        every = turns.pop() if len(turns) == 1 and not len(sure) else 0
+        return Turned(self._with_parts(found, new, turned), kept + [_told(face) for face in turned], every)
 
     def _heads(self, found: Detections, again: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """``(N, 4)`` heads of which the face may be turned, the largest first, and the faces that are not."""
@@ -179,8 +200,13 @@ class TurnedLook:
         return scores, boxes
 
 
+def seen_turned(face: Face) -> Face:
+    """A face that was found in the turned picture as what it is; its parts are the evidence."""
+    parts = {part.label: part.score for part in sorted(face.parts, key=lambda part: part.score)}
+    return replace(face, found_by="recovery", evidence=Evidence(TURNED, dict(reversed(parts.items()))))
+
+
 def _told(face: Detections) -> Face:
-    """A turned face as what it is; its parts are the evidence."""
     parts: dict[str, float] = {}
     for label, score in zip(face.labels[1:].tolist(), face.scores[1:].tolist(), strict=True):
         parts.setdefault(face.names[label], round(score, 4))
