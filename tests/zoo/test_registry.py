@@ -92,3 +92,8 @@ def test_a_card_cannot_point_elsewhere(copied: Path) -> None:
 def test_an_unknown_name_lists_what_ships(name: str) -> None:
     with pytest.raises(ModelError, match=r"shipped models are .*parts22"):
         find_model(name)
+
+
+def test_a_file_that_is_not_there_is_named_as_it_was_given(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"gone\.onnx: no such model file"):
+        find_model(tmp_path / "gone.onnx")

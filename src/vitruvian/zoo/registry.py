@@ -58,7 +58,10 @@ def find_model(model: str | os.PathLike[str] = DEFAULT_MODEL) -> ModelFile:
     if path.suffix != ".onnx" and (not path.exists() or not path.name):  # "" and "." are folders without a name
         known = ", ".join(card.name for card in list_models()) or "none"
         raise ModelError(f"no model {text!r}: shipped models are {known}; or give the path of an .onnx file")
-    return _verified(path.with_suffix(".json"))
+    card = path.with_suffix(".json")
+    if not path.exists() and not card.is_file():
+        raise ModelError(f"{path}: no such model file")
+    return _verified(card)
 
 
 def find_second_look(first: Card) -> ModelFile | None:
