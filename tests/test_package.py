@@ -39,6 +39,11 @@ def test_every_public_name_exists() -> None:
         vitruvian.nothing  # noqa: B018
 
 
+def test_labels_given_as_one_text_are_not_read_letter_by_letter() -> None:
+    with pytest.raises(ValueError, match="labels are a list of names, not the text 'Human hand'"):
+        vitruvian.Analyzer(labels="Human hand")
+
+
 def test_path_bytes_array_and_pillow_give_the_same_scene() -> None:
     path = sample_picture()
     scenes = [

@@ -44,7 +44,7 @@ def analyze_video(
 
     Args:
         path: The file.
-        every: Look at each so-manieth frame.
+        every: Look at every n-th frame only.
         one_face: Keep one face a frame, that of the surest track.
         analyzer: What looks at the frames; by default the default model.
 

@@ -164,6 +164,7 @@ def test_bad_input_is_one_line(explain, tmp_path: Path) -> None:  # type: ignore
     assert "did you mean 'tower.16'" in error_of(explain(sample_picture(), "--layer", "tower.6"))
     assert "no layer 'tower.²'; did you mean 'tower." in error_of(explain(sample_picture(), "--layer", "tower.²"))
     assert "did you mean 'backbone.8'" in error_of(explain(sample_picture(), "--layer", "backbone.9"))
+    assert "there is no layer 'neck.8'" in error_of(explain(sample_picture(), "--layer", "neck.8"))
     assert "scorecam has no joined maps" in error_of(
         explain(sample_picture(), "--method", "scorecam", "--layer", "joined")
     )
@@ -189,6 +190,11 @@ def test_threads_are_those_of_the_library_too(explain) -> None:  # type: ignore[
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
+
+
+def test_results_do_not_go_into_a_file(explain, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "out").touch()
+    assert "out: is a file, not a folder" in error_of(explain(sample_picture()))
 
 
 def test_the_closed_form_needs_no_torch(model_with_maps: Path, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def analyze(
     hidden_faces: Annotated[
         bool, typer.Option("--hidden-faces", help="Report faces of heads that are turned away, or buried, too.")
     ] = False,
-    every: Annotated[int, typer.Option(min=1, help="Of a video, look at each so-manieth frame.")] = 1,
+    every: Annotated[int, typer.Option(min=1, help="Of a video, look at every N-th frame only.")] = 1,
     one_face: Annotated[
         bool, typer.Option("--one-face", help="Of a video, keep one face a frame: that of the surest track.")
     ] = False,
@@ -80,8 +80,12 @@ def analyze(
         raise typer.BadParameter("--draw needs --out, a folder for the overlays")
     if format is not Format.json and out is None:
         raise typer.BadParameter(f"--format {format.value} needs --out, a folder for the results")
-    pictures, videos, failures = _files(paths, out, format)
     wanted = None if labels is None else [name.strip() for name in labels.split(",") if name.strip()]
+    if wanted == []:
+        raise typer.BadParameter("--labels names none")
+    if out is not None and out.exists() and not out.is_dir():
+        raise typer.BadParameter(f"--out {out} is a file, not a folder")
+    pictures, videos, failures = _files(paths, out, format)
     analyzer = Analyzer(model, threshold, wanted, device, size, threads, recover=recover, hidden_faces=hidden_faces)
     if videos:
         failures += _videos(analyzer, videos, out, format, draw, every, one_face, overwrite)

@@ -74,7 +74,8 @@ def explain(
     ] = None,
     maps: Annotated[Kind, typer.Option(help="All classes in one file, their mean, or a file each.")] = Kind.stacked,
     box: Annotated[
-        int | None, typer.Option(min=0, help="Why was this box found? Its number in the list that is printed.")
+        int | None,
+        typer.Option(min=0, help="Why was this box found? Its number in the list that is printed; extra 'train'."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("explained"),
     format: Annotated[Form, typer.Option(help="Drawings, or the maps as they are.")] = Form.png,
@@ -100,6 +101,8 @@ def explain(
     from vitruvian.images import read_reduced
     from vitruvian.zoo import find_model
 
+    if out.exists() and not out.is_dir():
+        raise ExplainError(f"{out}: is a file, not a folder for results")
     if box is not None and (labels is not None or maps is not Kind.stacked):
         raise ExplainError("--box gives one map, of the box's own class: --labels and --maps do not go with it")
     detector = Detector(find_model(model), threads=threads)

@@ -31,4 +31,5 @@ def models(
         if json:
             typer.echo(card.model_dump_json(by_alias=True))
         else:
-            typer.echo(f"{card.name}  {len(card.labels)} labels  input {card.preprocessing.size}  {card.summary}")
+            labels = f"{len(card.labels)} label{'s' if len(card.labels) > 1 else ''}"
+            typer.echo(f"{card.name}  {labels}  input {card.preprocessing.size}  {card.summary}")

@@ -37,7 +37,7 @@ class VideoRun:
     Attributes:
         analyzer: Looks at the frames.
         options: What is done with what it sees.
-        every: Each how-manieth frame is looked at.
+        every: Every n-th frame is looked at.
         folder: For results; None writes JSON lines to standard output.
         format: ``json`` or ``csv``, which is written beside the JSON lines.
         draw: Also write the video with what was found.

@@ -79,6 +79,6 @@ def rows_of(wanted: Sequence[str], known: Sequence[str]) -> list[int]:
     for name in wanted:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = f"; did you mean {near[0]!r}? There are {', '.join(known)}" if near else ""
             raise ExplainError(f"there is no class {name!r}{hint}")
     return [list(known).index(name) for name in wanted]

@@ -57,7 +57,7 @@ class Analyzer:
 
     Raises:
         ModelError, DeviceError: when the model cannot be loaded, or finds no heads to look for hidden faces in.
-        LabelError: for a label that the model does not have.
+        LabelError: for a label that the model does not have, or labels that are one text.
         ValueError: for a threshold outside 0..1, or a size below 0.
 
     >>> from vitruvian.images import sample_picture
@@ -87,12 +87,15 @@ class Analyzer:
         if recover or reader is not None:
             self.second_look = SecondLook(self.detector, reader, threads)
         known = self.detector.names
+        if isinstance(labels, str):
+            raise LabelError(f"labels are a list of names, not the text {labels!r}")
         if not isinstance(threshold, Mapping):
             threshold = {} if threshold is None else dict.fromkeys(known, threshold)
         for label in (*(labels or ()), *threshold):
             if label not in known:
                 near = difflib.get_close_matches(label, known, n=1, cutoff=0.0)
-                raise LabelError(f"the model has no label {label!r}; did you mean {near[0]!r}?")
+                there = ", ".join(known)
+                raise LabelError(f"the model has no label {label!r}; did you mean {near[0]!r}? There are {there}")
         for value in threshold.values():
             if not 0 <= value <= 1:
                 raise ValueError(f"a threshold lies within 0..1, not at {value}")
