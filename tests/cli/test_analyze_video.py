@@ -113,6 +113,10 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(
     again = run("analyze", clip, "--out", tmp_path / "parts")
     assert "has its results already" in again.stderr
     assert seen == []
+    table = run("analyze", clip, "--out", tmp_path / "parts", "--format", "csv")
+    assert "has its results already" in table.stderr  # the table is made of what is there, whatever else is asked for
+    assert (tmp_path / "parts" / "clip.csv").is_file()
+    assert seen == []
 
 
 def test_what_another_setting_saw_is_seen_again(

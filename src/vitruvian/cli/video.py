@@ -86,9 +86,11 @@ def _to_folder(run: VideoRun, video: PictureFile, folder: Path) -> None:
     broken: CutShort | None = None
     if run.overwrite or not scenes.is_file():
         broken = _analyze(run, video, scenes, folder / video.output(RECORDS), (table, overlay))
-    elif (not run.draw or overlay.is_file()) and (run.format != "csv" or table.is_file()):
-        print(f"{video.path}: has its results already (--overwrite does it again)", file=sys.stderr)
-        return
+    else:
+        known = f"{video.path}: has its results already, whatever their options (--overwrite does it again)"
+        print(known, file=sys.stderr)
+        if (not run.draw or overlay.is_file()) and (run.format != "csv" or table.is_file()):
+            return
     if run.format == "csv":
         _write_table(scenes, table)
     if run.draw:
