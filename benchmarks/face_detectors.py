@@ -329,6 +329,8 @@ def _blazeface(selection: int, threshold: float) -> Find:
 def _haar(threshold: float) -> Find:
     import cv2
 
+    if not hasattr(cv2, "CascadeClassifier"):
+        raise ImportError(f"OpenCV {cv2.__version__} has no cascades, 4.11 has")
     cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
     neighbours = 3 if threshold >= 0 else 1
 
