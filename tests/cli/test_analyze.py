@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -228,3 +229,13 @@ def test_a_name_that_is_no_text_is_written_as_json_has_it(tmp_path: Path) -> Non
     assert result.exit_code == 0, result.stderr
     with (tmp_path / "out" / "results.csv").open(encoding="utf-8", newline="") as file:
         assert {Path(row["image"]).name for row in csv.DictReader(file)} == {"odd\\udcff.jpg"}
+
+
+def test_output_that_nobody_reads_ends_the_run_quietly() -> None:
+    arguments = [sys.executable, "-m", "vitruvian", "analyze", *[str(sample_picture())] * 3, "--threads", "1000"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert (process.returncode, errors) == (1, b"")

@@ -27,8 +27,8 @@ HEAD = (200.0, 240.0, 320.0, 380.0)
 class UprightFaces:
     """Sees a face in the lower two thirds of what is red above and blue below, and a nose in the middle of that."""
 
-    def __init__(self, upright: float = 0.9, otherwise: float = 0.2) -> None:
-        self.names, self.size, self.scores = NAMES, INPUT, (upright, otherwise)
+    def __init__(self, upright: float = 0.9, otherwise: float = 0.2, wider: float = 0) -> None:
+        self.names, self.size, self.scores, self.wider = NAMES, INPUT, (upright, otherwise), wider
         self.card = SimpleNamespace(preprocessing=SimpleNamespace(pad_value=114), nms_iou=0.6)
         self.calls: list[tuple[int, ...]] = []
 
@@ -47,8 +47,8 @@ class UprightFaces:
             is_upright = red.any() and blue.any() and np.nonzero(red)[0].mean() < np.nonzero(blue)[0].mean() - 2
             top = y1 + (y2 - y1) / 3
             middle = np.array([(x1 + x2) / 2, (top + y2) / 2] * 2)
-            boxes[row, 0, 0] = x1, top, x2, y2
-            boxes[row, 0, 1] = middle + np.array([-2, -2, 2, 2])
+            boxes[row, 0, 0] = x1 - self.wider, top, x2 + self.wider, y2
+            boxes[row, 0, [1, 4]] = middle + np.array([-2, -2, 2, 2])
             scores[row, 0] = self.scores[0 if is_upright else 1], 0.7, 0, 0, 0.9
         return scores, boxes
 
@@ -80,10 +80,14 @@ def found(*rows: tuple[str, tuple[float, ...], float]) -> Detections:
 
 
 def look(
-    quarters: int, *rows: tuple[str, tuple[float, ...], float], recovered: tuple[Face, ...] = (), **scores: Any
+    quarters: int,
+    *rows: tuple[str, tuple[float, ...], float],
+    recovered: tuple[Face, ...] = (),
+    least: float = 0.4,
+    **scores: Any,
 ) -> tuple[list[tuple[str, float]], list[Face], UprightFaces]:
     eyes = UprightFaces(**scores)
-    kept, faces, _ = TurnedLook(cast(Detector, eyes), THRESHOLDS)(
+    kept, faces, _ = TurnedLook(cast(Detector, eyes), {**THRESHOLDS, "whole face": least})(
         picture(quarters), (SIDE, SIDE), found(*rows), list(recovered)
     )
     return [(kept.names[i], round(float(s), 3)) for i, s in zip(kept.labels, kept.scores, strict=True)], faces, eyes
@@ -111,6 +115,17 @@ def test_a_turned_face_must_be_clearly_surer_than_as_it_is() -> None:
     assert look(2, ("Human head", HEAD, 0.8), upright=0.45)[1] == []
 
 
+def test_a_higher_threshold_holds_for_turned_faces_too() -> None:
+    face = ("whole face", (210.0, 290.0, 310.0, 380.0), 0.8)  # below the threshold, so it is not sure
+    assert len(look(2, ("Human head", HEAD, 0.8), face, least=0.85)[1]) == 1
+    assert look(2, ("Human head", HEAD, 0.8), face, least=0.95)[1] == []
+
+
+def test_what_lies_beside_the_head_is_not_its_face() -> None:
+    _, faces, eyes = look(2, ("Human head", (200.0, 100.0, 320.0, 239.0), 0.8))
+    assert (faces, [shape[0] for shape in eyes.calls]) == ([], [3])
+
+
 def test_what_was_taken_for_the_face_gives_way() -> None:
     off = (200.0, 290.0, 320.0, 380.0)
     claim = Face(off, 0.97, "recovery", evidence=Evidence("activation maps"))
@@ -131,6 +146,7 @@ def test_what_was_taken_for_the_face_gives_way() -> None:
         (("Human head", HEAD, 0.4),),
         (("Human hand", HEAD, 0.8),),
         (("whole face", (210, 290, 310, 380), 0.3),),  # faint, and in no head
+        (("whole face", (210, 290, 310, 380), 0.9), ("whole face", (210, 260, 310, 350), 0.5)),  # found twice
         (),
     ],
 )
@@ -164,6 +180,25 @@ def test_looks_are_bounded_and_heads_that_are_too_small_left_out() -> None:
     heads = [("Human head", (0.0, 70.0 * i, least + 1 + i, 70.0 * i + least), 0.9) for i in range(MOST_LOOKS + 2)]
     assert look(0, *heads)[2].calls[0][0] == 3 * MOST_LOOKS
     assert look(0, ("Human head", (0.0, 0.0, least - 1, least - 1), 0.9))[2].calls == []
+
+
+def test_a_head_with_several_unsure_faces_is_looked_at_once() -> None:
+    claim = Face((210, 300, 310, 370), 0.97, "recovery", evidence=Evidence("activation maps"))
+    rows = (
+        ("Human head", HEAD, 0.8),
+        ("whole face", (210, 250, 310, 330), 0.5),
+        ("whole face", (210, 290, 310, 370), 0.5),
+    )
+    _, faces, eyes = look(2, *rows, recovered=(claim,))
+    assert [shape[0] for shape in eyes.calls] == [3, 2]
+    assert len(faces) == 1
+
+
+def test_a_face_ends_where_the_picture_does() -> None:
+    pixels, head = picture(2, (0.0, 240.0, 120.0, 380.0)), ("Human head", (0.0, 240.0, 120.0, 380.0), 0.8)
+    _, faces, _ = TurnedLook(cast(Detector, UprightFaces(wider=6)), THRESHOLDS)(pixels, (SIDE, SIDE), found(head), [])
+    x1, _, x2, _ = faces[0].box
+    assert (x1, x2 > 122) == (0, True)
 
 
 def test_boxes_are_of_the_original_where_a_reduced_copy_is_looked_at() -> None:
@@ -210,7 +245,7 @@ def boxes(scene: Scene) -> dict[tuple[str, str | None], list[tuple[float, ...]]]
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])
 def test_the_sample_is_understood_however_it_lies(quarters: int) -> None:
-    pixels = read_picture(sample_picture())
+    pixels = np.ascontiguousarray(read_picture(sample_picture())[:, :400])
     analyzer = Analyzer(threads=1)
     upright = analyzer.analyze(pixels)
     assert [face.found_by for face in upright.faces] == ["first_pass"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ def guarded(verb: Callable[_P, None]) -> Callable[_P, None]:
     def run(*args: _P.args, **kwargs: _P.kwargs) -> None:
         try:
             verb(*args, **kwargs)
+        except BrokenPipeError:  # nobody reads the output any more, as after "| head"
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is flushed at the end
+            raise typer.Exit(1) from None
         except (ValueError, OSError) as error:
             # Every error class of the toolkit is a ValueError; files that cannot be reached raise OSError.
             if type(error).__module__.startswith("vitruvian.") or isinstance(error, OSError):

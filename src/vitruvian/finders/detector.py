@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -74,7 +75,7 @@ class Detector:
         self.thresholds = {name: model.card.thresholds.get(name, 0.5) for name in self.names}
         self.size = size or model.card.preprocessing.size
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = min(threads, os.cpu_count() or threads)  # more would wait for each other
         options.log_severity_level = 3
         # Threads that wait for the next picture would take the processor from what comes after the network.
         options.add_session_config_entry("session.force_spinning_stop", "1")
