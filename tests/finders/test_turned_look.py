@@ -122,7 +122,7 @@ def test_a_higher_threshold_holds_for_turned_faces_too() -> None:
 
 
 def test_what_lies_beside_the_head_is_not_its_face() -> None:
-    _, faces, eyes = look(2, ("Human head", (200.0, 100.0, 320.0, 239.0), 0.8))
+    _, faces, eyes = look(1, ("Human head", (200.0, 100.0, 320.0, 239.0), 0.8))
     assert (faces, [shape[0] for shape in eyes.calls]) == ([], [3])
 
 

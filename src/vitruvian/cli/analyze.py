@@ -52,7 +52,7 @@ def analyze(
         bool | None,
         typer.Option(
             "--recover/--no-recover",
-            help="Look again, in the activation maps, for missed faces; by default with the model that ships.",
+            help="Look again for missed and turned faces; by default with the model that ships.",
             show_default=False,
         ),
     ] = None,

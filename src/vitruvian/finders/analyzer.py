@@ -50,8 +50,9 @@ class Analyzer:
         threads: CPU threads; 0 leaves the choice to onnxruntime.
         limits: Largest file and picture to accept.
         recover: Look again, in the activation maps, for faces that the first pass is not sure of
-            (:mod:`vitruvian.finders.recovery`); they say so in ``found_by`` and name their evidence. None does so where
-            a model ships that was taught on the maps of this one.
+            (:mod:`vitruvian.finders.recovery`), and turn what may lie on its side or upside down
+            (:mod:`vitruvian.finders.turned_look`); such faces say so in ``found_by`` and name their evidence. None does
+            so where a model ships that was taught on the maps of this one.
         hidden_faces: For every head without a face, report where its face would be: it may be turned away or buried in
             a pillow. For who blurs faces, or has to know that one is not in view; its evidence says so.
 
