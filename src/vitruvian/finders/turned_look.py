@@ -2,11 +2,11 @@
 
 Networks learn from upright people. Of a face that is turned by a quarter or a half this one often finds the head alone,
 or a face a third of its height off, with half the score of an upright one; the second look then believes in such a
-place. So heads without a face, and faces that are not sure, are looked at in three turns, small: that tells which way a
-face is turned, at a tenth of the first pass's cost. Only then comes a proper look, turned and as it is, and the turned
-face counts where it is clearly the surer. A body that goes down from a head says that neither is turned, so in most
-pictures there is nothing to look at. Where all faces are turned alike, the analyzer looks at the whole picture turned.
-What it brings: ``benchmarks/turned_faces.py``.
+place. So heads without a face, and faces where none is sure, are looked at in three turns, small: that tells which way
+a face is turned, at a tenth of the first pass's cost. Only then comes a proper look, turned and as it is, and the
+turned face counts where it is clearly the surer. A body that goes down from a head says that neither is turned, so in
+most pictures there is nothing to look at. Where all faces are turned alike, the analyzer looks at the whole picture
+turned. What it brings: ``benchmarks/turned_faces.py``.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ LEAST_SCORE = 0.5
 """Of a turned face, in both looks."""
 CLEARLY = 0.1
 """By how much it must be surer than what is seen of the face as it is."""
-SMALLEST = 32.0
+SMALLEST = 40.0
 """Least side of a head, in pixels of the first pass's input: smaller faces are seldom sure however they lie."""
-MOST_LOOKS = 4
-"""Looks a picture, the largest first: what a picture may cost is bounded."""
+MOST_LOOKS = 2
+"""Looks a picture, at the surest heads: what a picture may cost is bounded, and two tell how the whole of it lies."""
 _GLANCE, _GLANCE_REACH = 64, 1.3
 _LOOK, _LOOK_REACH = 128, 1.5
 """Side of the network's input, and of the square that is cut out, the latter in sides of the head."""
@@ -121,26 +121,24 @@ class TurnedLook:
         return Turned(self._with_parts(found, new, turned), kept + [_told(face) for face in turned], every)
 
     def _heads(self, found: Detections, again: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """``(N, 4)`` heads of which the face may be turned, the largest first, and the faces that are not."""
+        """``(N, 4)`` heads of which the face may be turned, the surest first, and the faces that are not."""
         faces, heads = (found[found.labels == label] for label in (self._face, self._head))
-        sure = faces.boxes[faces.scores >= max(SURE, self._least)]
-        unsure = np.concatenate([faces.boxes[faces.scores < max(SURE, self._least)], again])
-        told = np.append(faces.scores[faces.scores < max(SURE, self._least)] >= self._least, [True] * len(again))
-        unsure, told = unsure[~found_again(unsure, sure)], told[~found_again(unsure, sure)]
-        holds = _holds(heads.boxes, np.concatenate([sure, unsure]))
-        places = list(heads.boxes[~holds.any(axis=1) & (heads.scores >= self._limits[self._head])])
-        for face, holders, reported in zip(unsure, holds[:, len(sure) :].T, told, strict=True):
-            middle, half = (face[:2] + face[2:]) / 2, _HEAD_OF_FACE * (face[2:] - face[:2]) / 2
-            if holders.any():
-                around = heads.boxes[holders]
-                places.append(around[box_area(around).argmin()])
-            elif reported:
-                places.append(np.concatenate([middle - half, middle + half]))
-        if not places:
-            return np.zeros((0, 4), dtype=np.float32), sure
-        chosen = np.unique(np.asarray(places, dtype=np.float32), axis=0)
-        chosen = chosen[~_on_bodies(chosen, _named(found, "Human body"))]
-        return chosen[np.argsort(-_sides(chosen), kind="stable")], sure
+        limit = max(SURE, self._least)
+        sure = faces.boxes[faces.scores >= limit]
+        told = np.concatenate([faces.boxes[(faces.scores >= self._least) & (faces.scores < limit)], again])
+        chosen = ~_holds(heads.boxes, np.concatenate([sure, told])).any(axis=1)
+        chosen &= heads.scores >= self._limits[self._head]
+        places = heads.boxes[:0]
+        if not len(sure):  # where somebody is upright an unsure face is hardly ever turned, but small or covered
+            unsure = np.concatenate([told, faces.boxes[faces.scores < self._least]])
+            holds = _holds(heads.boxes, unsure)
+            for held in holds.T[holds.any(axis=0)]:
+                chosen[np.where(held, box_area(heads.boxes), np.inf).argmin()] = True
+            alone = told[~holds[:, : len(told)].any(axis=0)]
+            middles, halves = (alone[:, :2] + alone[:, 2:]) / 2, _HEAD_OF_FACE * (alone[:, 2:] - alone[:, :2]) / 2
+            places = np.concatenate([middles - halves, middles + halves], axis=1)
+        places = np.concatenate([heads.boxes[chosen], places])
+        return places[~_on_bodies(places, _named(found, "Human body"))], sure
 
     def _glance(self, picture: NDArray[np.uint8], heads: NDArray[np.float64]) -> list[int]:
         """By how many quarters anticlockwise each head's face is upright; 0 where none is seen turned."""
