@@ -99,6 +99,7 @@ RATE = "schedule.learning_rate"
         ("space: {augment.mosaic: {type: float, low: 0, high: 1.5}}", "augment.mosaic = 1.5"),
         ("space: {schedule.optimizer: {type: choice, values: [adam]}}", "schedule.optimizer = adam"),
         ("space: {schedule.optimizer: {type: choice, values: []}}", "schedule.optimizer"),
+        ("space: {schedule.optimizer: {type: choice, values: [sgd, sgd]}}", "values occur twice"),
         ("space: {schedule.pictures: {type: int, low: 4, high: 8}}", "--pictures sets it"),
         ("space: {seed: {type: int, low: 4, high: 8}}", "cannot be searched"),
         ("space: {}", "space"),

@@ -97,6 +97,12 @@ class Choice(_Part):
     type: Literal["choice"]
     values: list[Value] = Field(min_length=1, max_length=100)
 
+    @model_validator(mode="after")
+    def _distinct(self) -> Choice:
+        if len(set(self.values)) < len(self.values):
+            raise ValueError("values occur twice")
+        return self
+
     def distribution(self) -> CategoricalDistribution:
         return CategoricalDistribution(self.values)
 
