@@ -80,3 +80,10 @@ def test_unsuitable_backbones_and_missing_weights_are_refused() -> None:
         Backbone(TINY, pretrained=True)
     with pytest.raises(ValueError, match="strides"):
         Backbone("vgg11")
+
+
+def test_a_backbone_that_timm_lacks_or_of_other_strides_is_refused() -> None:
+    with pytest.raises(WeightsError, match=r"no backbone 'mobilenetv2_35'; did you mean 'mobilenetv2_"):
+        Backbone("mobilenetv2_35")
+    with pytest.raises(WeightsError, match="8, 16 and 32 are needed"):
+        Backbone("vgg11")

@@ -11,7 +11,7 @@ from training_builders import drawn_recipe, drawn_set
 from vitruvian.data.dataset import DataError
 from vitruvian.training.cache import PictureCache
 from vitruvian.training.loader import Samples, build_caches, collate, training_loader
-from vitruvian.training.recipe import Recipe, SourceRecipe, load_recipe
+from vitruvian.training.recipe import Recipe, RecipeError, SourceRecipe, load_recipe
 from vitruvian.training.sources import load_source, load_sources, model_labels, val_sources
 
 
@@ -205,3 +205,14 @@ def test_a_label_is_taught_by_its_mirror_image(tmp_path: Path) -> None:
     options = ["model.labels=[left eye face, right eye face]", "data.train.drawn.rename={square: left eye face}"]
     samples = make(load_recipe(drawn_recipe(tmp_path), options), tmp_path)
     assert not samples.untaught.any()
+
+
+def test_nothing_to_draw_from_is_said(tmp_path: Path) -> None:
+    path = drawn_recipe(tmp_path)
+    for option in ("data.train={}", "data.train.drawn.weight=0"):
+        with pytest.raises(RecipeError, match="no source to draw pictures from"):
+            make(load_recipe(path, [option]), tmp_path)
+    labels = json.loads((tmp_path / "drawn.json").read_text())
+    (tmp_path / "none.json").write_text(json.dumps({**labels, "images": [], "annotations": []}))
+    with pytest.raises(DataError, match="source 'none' holds no pictures"):
+        make(load_recipe(path, [f"data.train.none={{json: {tmp_path}/none.json}}"]), tmp_path)

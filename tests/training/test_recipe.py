@@ -39,6 +39,12 @@ def test_overrides_reach_into_sections(tmp_path: Path) -> None:
         (MINIMAL + "schedule: {sizes: [[0, 100]]}\n", "multiples of 32"),
         (MINIMAL + "schedule: {sizes: [[0.5, 64]]}\n", "begin at 0"),
         (MINIMAL + "model: {in_channels: 10}\n", "1 or 10 values"),
+        (MINIMAL + "model: {labels: []}\n", "labels needs at least one"),
+        (MINIMAL + "model: {labels: [a, b, a]}\n", "labels has 'a' twice"),
+        (MINIMAL + "augment: {zoom: [0, 1]}\n", "augment.zoom.0"),
+        (MINIMAL.replace("name: t", "name: ../t"), "name: Value error, it names a folder"),
+        (MINIMAL.replace("name: t", "name: '..'"), "has no slash"),
+        (MINIMAL.replace("name: t", "name: ''"), "is not empty"),
         (MINIMAL + "best_f1: [whole fcae]\n", "best_f1: the model has no label 'whole fcae'"),
         (MINIMAL.replace("{train:", "{fit: {b: {json: b.json}}, train:"), "data.fit: only what reads another"),
         (

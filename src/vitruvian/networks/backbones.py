@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import importlib.util
 from dataclasses import dataclass
@@ -82,15 +83,21 @@ class Backbone(nn.Module):
         frozen_stages: Number of leading stages (stem included) whose weights stay as loaded.
 
     Forward: ``(B, in_channels, H, W)`` to a list of ``(B, channels[i], H / strides[i], W / strides[i])``.
+
+    Raises:
+        WeightsError: when timm has no such architecture, it has other strides, or its pretrained weights are missing.
     """
 
     def __init__(self, name: str, in_channels: int = 3, pretrained: bool = False, frozen_stages: int = 0) -> None:
         super().__init__()
+        if not timm.is_model(name):
+            near = difflib.get_close_matches(name, timm.list_models(), n=1, cutoff=0.0)[0]
+            raise WeightsError(f"timm has no backbone {name!r}; did you mean {near!r}?")
         self.net = timm.create_model(name, features_only=True, in_chans=in_channels, out_indices=(2, 3, 4))
         self.channels: list[int] = self.net.feature_info.channels()
         self.strides: list[int] = self.net.feature_info.reduction()
         if self.strides != [8, 16, 32]:
-            raise ValueError(f"backbone {name!r} has feature strides {self.strides}; 8, 16 and 32 are needed")
+            raise WeightsError(f"backbone {name!r} has feature strides {self.strides}; 8, 16 and 32 are needed")
         if pretrained:
             self._load_pretrained(name, in_channels)
         # Every leading child up to the first stage of stride 4 sees the picture at full cost and learns little.

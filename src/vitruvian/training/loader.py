@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import DataLoader, Sampler
 from torch.utils.data import Dataset as TorchDataset
 
-from vitruvian.data.dataset import Dataset
+from vitruvian.data.dataset import DataError, Dataset
 from vitruvian.networks.assigner import Targets
 from vitruvian.training.augment import (
     Labelled,
@@ -30,7 +30,7 @@ from vitruvian.training.augment import (
 )
 from vitruvian.training.cache import PictureCache
 from vitruvian.training.map_input import border, maps_read
-from vitruvian.training.recipe import Recipe
+from vitruvian.training.recipe import Recipe, RecipeError
 
 
 class Samples(TorchDataset[Sample]):
@@ -43,7 +43,9 @@ class Samples(TorchDataset[Sample]):
         caches: Their decoded pictures.
 
     Raises:
-        DataError: when the sources differ in what they hold, or their channels are not the network's.
+        RecipeError: when nothing is to be drawn: no source, or none with a weight.
+        DataError: when a source holds no pictures, sources differ in what they hold, or their channels are not the
+            network's.
     """
 
     def __init__(
@@ -55,7 +57,10 @@ class Samples(TorchDataset[Sample]):
         self.caches = [caches[name] for name in recipe.data.train]
         weights = np.asarray([source.weight for source in recipe.data.train.values()])
         if not weights.sum():
-            raise ValueError("every training source has weight 0")
+            raise RecipeError("data.train: no source to draw pictures from, or each has weight 0")
+        for name, source, weight in zip(recipe.data.train, self.sources, weights, strict=True):
+            if weight and not source.pictures:
+                raise DataError(f"{source.images_dir}: source {name!r} holds no pictures to train on")
         self.weights = weights / weights.sum()
         self.mirrored = mirror_indices(self.names)
         seen = {a.label for source in self.sources for p in source.pictures for a in p.annotations if not a.ignore}

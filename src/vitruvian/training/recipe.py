@@ -6,19 +6,26 @@ import difflib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from vitruvian.taxonomy import BODY_PARTS, FACIAL_PARTS, PARTS
 
 MAX_RECIPE_BYTES = 1_000_000
 _NAMED_LABELS = {"parts": PARTS.names, "body_parts": BODY_PARTS.names, "facial_parts": FACIAL_PARTS.names}
+Zoom = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""Factor on a size."""
 
 
 class RecipeError(ValueError):
     """A recipe that cannot be used; one line that names the file, the key and the reason."""
+
+
+def named_labels(labels: str | Sequence[str]) -> tuple[str, ...]:
+    """A recipe's list of labels, or the one that its name stands for."""
+    return _NAMED_LABELS[labels] if isinstance(labels, str) else tuple(labels)
 
 
 class _Section(BaseModel):
@@ -97,7 +104,7 @@ class AugmentRecipe(_Section):
     """
 
     mosaic: float = Field(0.5, ge=0, le=1)
-    zoom: tuple[float, float] = (0.5, 1.6)
+    zoom: tuple[Zoom, Zoom] = (0.5, 1.6)
     flip: float = Field(0.5, ge=0, le=1)
     turn: float = Field(0.0, ge=0, le=1)
     brightness: float = Field(0.3, ge=0, le=1)
@@ -151,6 +158,15 @@ class ModelRecipe(_Section):
     depth: int = Field(2, ge=0)
     mean: list[float] = [0.485, 0.456, 0.406]
     std: list[float] = [0.229, 0.224, 0.225]
+
+    @model_validator(mode="after")
+    def _labels_are_distinct(self) -> ModelRecipe:
+        names = named_labels(self.labels)
+        if not names:
+            raise ValueError("labels needs at least one")
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"labels has {twice[0]!r} twice")
+        return self
 
     @model_validator(mode="after")
     def _normalisation_fits(self) -> ModelRecipe:
@@ -235,7 +251,7 @@ class Recipe(_Section):
     """A whole training run.
 
     Attributes:
-        name: Names the run folder and the exported model.
+        name: Names the run folder and the exported model; without slashes.
         data_dir: Folder that source files start from; relative paths start from the working folder.
         seed: Of everything random.
         threads: CPU threads of the network (0: all).
@@ -260,6 +276,13 @@ class Recipe(_Section):
     schedule: ScheduleRecipe = ScheduleRecipe()
     card: CardRecipe = CardRecipe()
 
+    @field_validator("name")
+    @classmethod
+    def _name_is_of_a_file(cls, name: str) -> str:
+        if name in ("", ".", "..") or set(name) & set("/\\"):
+            raise ValueError("it names a folder and a file, so it is not empty and has no slash")
+        return name
+
     @model_validator(mode="after")
     def _sections_fit_together(self) -> Recipe:
         if self.model.in_channels != 3 and self.augment.occlude and self.augment.occluders == "realistic":
@@ -272,11 +295,6 @@ class Recipe(_Section):
             if label not in named_labels(self.model.labels):
                 raise ValueError(f"best_f1: the model has no label {label!r}")
         return self
-
-
-def named_labels(labels: str | Sequence[str]) -> tuple[str, ...]:
-    """A recipe's list of labels, or the one that its name stands for."""
-    return _NAMED_LABELS[labels] if isinstance(labels, str) else tuple(labels)
 
 
 def load_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Recipe:
