@@ -22,7 +22,7 @@ from vitruvian.training.export import export_onnx, load_onnx_weights
 from vitruvian.training.initial import average_with, starting_weights
 from vitruvian.training.module import build_detector, normalise
 from vitruvian.training.publish import publish
-from vitruvian.training.recipe import Recipe, load_recipe
+from vitruvian.training.recipe import Recipe, RecipeError, load_recipe
 from vitruvian.training.run import best_network, set_log_aside, train
 from vitruvian.zoo import ModelFile, find_model
 
@@ -94,6 +94,21 @@ def test_a_killed_run_resumes_to_the_same_weights(recipe: Recipe, run: Path, tmp
     assert [s["global_step"] for s in states] == [12, 12]
     for name, value in states[0]["state_dict"].items():
         torch.testing.assert_close(states[1]["state_dict"][name], value, rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_a_run_is_not_resumed_by_another_recipe(recipe: Recipe, run: Path, tmp_path: Path) -> None:
+    """Its record would be false: half of it was trained by another."""
+    run = Path(shutil.copytree(run, tmp_path / "tiny"))
+    before = (run / "recipe.yaml").read_text()
+    longer = recipe.model_copy(update={"schedule": recipe.schedule.model_copy(update={"pictures": 96})})
+    wider = recipe.model_copy(update={"model": recipe.model.model_copy(update={"width": 24}), "seed": 4})
+    with pytest.raises(RecipeError, match=r"begun with another schedule\.pictures; resume with its own recipe"):
+        train(longer, run, resume=True)
+    with pytest.raises(RecipeError, match=r"another seed, model\.width; "):
+        train(wider, run, resume=True)
+    assert (run / "recipe.yaml").read_text() == before
+    card = recipe.model_copy(update={"card": recipe.card.model_copy(update={"summary": "another"}), "workers": 1})
+    train(card, run, resume=True)
 
 
 def test_a_log_from_before_survives_two_resumptions_from_one_step(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ from vitruvian.training.module import DetectorTraining, ValPictures, build_detec
 from vitruvian.training.recipe import Recipe, RecipeError, load_recipe
 from vitruvian.training.sources import model_labels, val_sources
 
+_MAY_CHANGE = frozenset({"name", "data_dir", "threads", "workers", "best_f1", "card"})
+"""Keys of a recipe that do not alter what a training gives, so that a run may go on with others."""
 _RECORDED = ("vitruvian", "torch", "torchvision", "timm", "lightning", "numpy", "pillow")
 
 
@@ -53,7 +55,8 @@ def train(
 
     Raises:
         FileExistsError: when the folder holds a run and ``resume`` is False.
-        RecipeError: when ``schedule.keep`` has no start to hold on to.
+        RecipeError: when ``schedule.keep`` has no start to hold on to, or the run to be resumed was begun with another
+            recipe.
         DataError: when a source cannot be read.
         KeyboardInterrupt: when it was interrupted; the last checkpoint is kept, and the run can be resumed.
     """
@@ -61,6 +64,8 @@ def train(
     if last.exists() and not resume:
         raise FileExistsError(f"{folder}: holds a run already; resume it or choose another folder")
     resume = resume and last.exists()
+    if resume:
+        _check_same(recipe, folder)
     keep = recipe.schedule.keep > 0
     if keep and init is None:
         raise RecipeError("schedule.keep holds on to what the starting model says: give the model (--init)")
@@ -96,6 +101,20 @@ def train(
         trainer.save_checkpoint(last)
         raise KeyboardInterrupt from None
     trainer.save_checkpoint(last)
+
+
+def _check_same(recipe: Recipe, folder: Path) -> None:
+    """Half a run by one recipe and half by another is a run of neither, whatever the folder then says of it."""
+    begun = load_recipe(folder / "recipe.yaml").model_dump(mode="json")
+    changed = []
+    for name, now in recipe.model_dump(mode="json").items():
+        if name not in _MAY_CHANGE and begun[name] != now:
+            inside = now if isinstance(now, dict) else {}
+            changed += [f"{name}.{key}" for key in inside if begun[name][key] != now[key]] or [name]
+    if changed:
+        raise RecipeError(
+            f"{folder}: was begun with another {', '.join(changed)}; resume with its own recipe or choose another --out"
+        )
 
 
 def set_log_aside(folder: Path, step: int) -> None:
