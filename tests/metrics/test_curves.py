@@ -14,7 +14,7 @@ from vitruvian.metrics import MetricError, Predictions, evaluate_boxes, fit_thre
 from vitruvian.metrics.curves import curve, curves
 from vitruvian.metrics.judging import judge
 from vitruvian.metrics.matching import match
-from vitruvian.metrics.thresholds import bagged_threshold
+from vitruvian.metrics.thresholds import bagged_threshold, fold_of_pictures
 
 A, B, C = (10.0, 10.0, 50.0, 50.0), (100.0, 100.0, 150.0, 150.0), (0.0, 150.0, 30.0, 190.0)
 
@@ -98,6 +98,16 @@ def test_the_cross_fitted_gain_is_judged_on_pictures_that_did_not_teach() -> Non
     row = fit_thresholds(truth, predictions(("a",), *rows)).classes[0]
     assert row.crossed.f1 < row.fitted.f1
     assert row.crossed.true + row.crossed.missed == row.support
+
+
+def test_copies_of_one_photograph_are_in_one_fold() -> None:
+    """Else what is judged was taught by another crop or covering of the same face."""
+    copies = [picture(i, attributes={"original": f"{i // 4}.jpg"}) for i in range(40)]
+    folds = fold_of_pictures(dataset(("a",), *copies), 5).reshape(10, 4)
+    assert (folds == folds[:, :1]).all()
+    assert len(set(folds[:, 0].tolist())) > 1
+    plain = [replace(picture(i), file_name=f"{i}.jpg") for i in range(10)]
+    assert fold_of_pictures(dataset(("a",), *plain), 5).tolist() == folds[:, 0].tolist()
 
 
 def test_too_few_boxes_give_no_threshold_and_a_note() -> None:

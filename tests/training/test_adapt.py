@@ -220,6 +220,17 @@ def test_more_pictures_take_longer_and_hold_some_aside(base: ModelFile, tmp_path
     assert len(learnt) + len(aside) == len(many)
 
 
+def test_copies_of_a_photograph_are_learnt_from_or_held_out_together(tmp_path: Path) -> None:
+    data = Dataset.load(setting(tmp_path, "new", 2 * ENOUGH_TO_HOLD_OUT, True))
+    copies = data.map(lambda p: replace(p, attributes={"original": f"{p.id // 3}.jpg"}))
+    learnt, aside = hold_out(copies)
+    assert aside is not None
+    assert 0.18 * len(copies) < len(aside) <= 0.2 * len(copies)
+    assert not {p.original for p in learnt} & {p.original for p in aside}
+    one = data.map(lambda p: replace(p, attributes={"original": "one.jpg"}))
+    assert hold_out(one) == (one, None)
+
+
 def test_draws_of_one_seed_are_nested(folder: Path) -> None:
     data = new(folder)
     five, six = ({p.id for p in choose_pictures(data, n, seed=3)} for n in (5, 6))

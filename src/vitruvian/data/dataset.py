@@ -110,6 +110,12 @@ class Picture:
         """``(N, 4)`` float32 ``xyxy`` of its annotations, ``(0, 4)`` where there are none."""
         return np.asarray([a.box for a in self.annotations], dtype=np.float32).reshape(-1, 4)
 
+    @property
+    def original(self) -> str:
+        """Name of the photograph that it is a crop or a covered copy of, its own where it is none: all pictures of one
+        photograph are learnt from, or measured on, together."""
+        return str(self.attributes.get("original", self.file_name))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:

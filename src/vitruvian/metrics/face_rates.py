@@ -180,7 +180,7 @@ def face_rates(
 
 def originals(truth: Dataset) -> NDArray[np.int64]:
     """``(P,)`` number of the photograph that each picture goes back to, by its source and name."""
-    keys = [(p.source or "", str(p.attributes.get("original", p.file_name))) for p in truth.pictures]
+    keys = [(p.source or "", p.original) for p in truth.pictures]
     number = {key: i for i, key in enumerate(sorted(set(keys)))}
     return np.array([number[key] for key in keys], dtype=np.int64)
 

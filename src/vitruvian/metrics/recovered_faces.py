@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -14,6 +13,7 @@ from vitruvian.metrics.bootstrap import Interval, bootstrap, ratio_statistic
 from vitruvian.metrics.predictions import Predictions
 from vitruvian.metrics.result import Cell, Result, Table
 from vitruvian.metrics.second_look import SecondLookCurve, second_look_curve
+from vitruvian.metrics.thresholds import fold_of_pictures
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,19 +119,13 @@ def evaluate_recovered(
 
 def originals(truth: Dataset) -> list[str]:
     """The photograph that each picture is a copy of, or the picture itself."""
-    return [str(picture.attributes.get("original", picture.file_name)) for picture in truth.pictures]
+    return [picture.original for picture in truth.pictures]
 
 
 def odd_photographs(truth: Dataset) -> NDArray[np.bool_]:
     """Whether each picture's photograph has a name of an odd hash: all copies of a photograph are on one side."""
-    odd: NDArray[np.bool_] = photograph_folds(truth, 2) == 1
+    odd: NDArray[np.bool_] = fold_of_pictures(truth, 2) == 1
     return odd
-
-
-def photograph_folds(truth: Dataset, count: int) -> NDArray[np.int64]:
-    """Which of ``count`` parts each picture is in by the hash of its photograph's name: all copies are in one."""
-    hashes = (int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) for name in originals(truth))
-    return np.array([value % count for value in hashes], dtype=np.int64)
 
 
 def one_ranking(first: Predictions, second: Predictions) -> Predictions:

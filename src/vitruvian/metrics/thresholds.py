@@ -106,7 +106,7 @@ def fit_thresholds(
 
     Where labels are missing, right detections count as wrong, the precision curve sinks, and the threshold with it;
     hence only complete pictures teach it. The gain over ``uniform`` is stated cross-fitted: every fold is judged with
-    the threshold that the other folds give. Folds go by a hash of the picture's file name, so they stay when data is
+    the threshold that the other folds give. Folds go by a hash of the photograph's name, so they stay when data is
     added.
 
     Args:
@@ -158,7 +158,7 @@ def fit_thresholds(
 
 
 def fold_of_pictures(truth: Dataset, folds: int) -> NDArray[np.int64]:
-    """``(pictures,)`` fold number of each picture, by a hash of its file name.
+    """``(pictures,)`` fold number of each picture, by a hash of its photograph's name: all copies of one are together.
 
     >>> from pathlib import Path
     >>> from vitruvian.data.dataset import Dataset, Picture
@@ -167,7 +167,7 @@ def fold_of_pictures(truth: Dataset, folds: int) -> NDArray[np.int64]:
     >>> bool((before == fold_of_pictures(Dataset((), pictures, Path(".")), 5)[:3]).all())
     True
     """
-    names = (picture.file_name.encode() for picture in truth.pictures)
+    names = (picture.original.encode() for picture in truth.pictures)
     return np.array([int(hashlib.sha256(name).hexdigest()[:8], 16) % folds for name in names], dtype=np.int64)
 
 

@@ -121,11 +121,21 @@ def choose_pictures(data: Dataset, count: int | None = None, seed: int = 0) -> D
 
 
 def hold_out(data: Dataset, seed: int = 0) -> tuple[Dataset, Dataset | None]:
-    """Pictures to learn from, and a fifth to measure on where there are enough, chosen by a hash of their names."""
+    """Pictures to learn from, and a fifth to measure on where there are enough, chosen by a hash of their names.
+
+    Crops and covered copies of one photograph stay together, so that it may be a little less than a fifth.
+    """
     if len(data) < ENOUGH_TO_HOLD_OUT:
         return data, None
-    order = sorted(data.pictures, key=lambda p: group_hash(p.file_name, seed + 1))
-    aside = {p.id for p in order[: round(_HELD_OUT * len(order))]}
+    copies: dict[str, list[int]] = {}
+    for picture in sorted(data.pictures, key=lambda p: group_hash(p.original, seed + 1)):
+        copies.setdefault(picture.original, []).append(picture.id)
+    most, aside = round(_HELD_OUT * len(data)), set[int]()
+    for ids in copies.values():
+        if len(aside) + len(ids) <= most:
+            aside.update(ids)
+    if not aside:
+        return data, None
     return data.map(lambda p: None if p.id in aside else p), data.map(lambda p: p if p.id in aside else None)
 
 

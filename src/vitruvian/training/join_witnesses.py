@@ -20,8 +20,9 @@ from vitruvian.finders.predict import predict_witnesses
 from vitruvian.finders.recovery import SecondLook, apart, fresh_faces
 from vitruvian.finders.witnesses import PLACE_TERMS, SAID, TELLING, Heard, box_size, joined
 from vitruvian.metrics import Predictions, pool
-from vitruvian.metrics.recovered_faces import joined_curves, odd_photographs, photograph_folds
+from vitruvian.metrics.recovered_faces import joined_curves, odd_photographs
 from vitruvian.metrics.second_look import SecondLookCurve, second_look_curve
+from vitruvian.metrics.thresholds import fold_of_pictures
 from vitruvian.taxonomy import WHOLE_FACE
 from vitruvian.training.augment import mirror_indices
 from vitruvian.zoo.cards import Fusion, Place
@@ -187,7 +188,7 @@ def fit_for_thresholds(sets: Sequence[Proposed]) -> list[bool]:
 
 def cross_fitted_threshold(precision: float, sets: Sequence[Proposed]) -> float | None:
     """The same, every face scored by a fit on other photographs: of its own a fit thinks too well."""
-    folds = [photograph_folds(proposed.truth, _FOLDS) for proposed in sets]
+    folds = [fold_of_pictures(proposed.truth, _FOLDS) for proposed in sets]
     scored = fit_for_thresholds(sets)
     curves = []
     for fold in range(_FOLDS):
