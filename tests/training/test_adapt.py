@@ -263,6 +263,8 @@ def test_what_cannot_be_adapted_to_is_said(folder: Path, base: ModelFile) -> Non
     for few in (replace(data, pictures=data.pictures[:4]), replace(data, labels=("star",), pictures=())):
         with pytest.raises(AdaptError, match="pictures to measure on"):
             plan_adaptation(base, data, folder / "few", val=few)
+    with pytest.raises(AdaptError, match=r"8 of the pictures to measure on \(--val\) are learnt from"):
+        plan_adaptation(base, data, folder / "both", val=data)
     reads = base.card.model_dump(by_alias=True) | {
         "reads": {"model": "base", "sha256": "0", "method": "hirescam", "labels": ["disc"]}
     }

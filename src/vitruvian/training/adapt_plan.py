@@ -170,7 +170,8 @@ def plan_adaptation(
         seed: Of the choice and the training.
 
     Raises:
-        AdaptError: for labels or pictures that cannot be used, or a model that reads no pictures.
+        AdaptError: for labels or pictures that cannot be used, a ``val`` that is learnt from, or a model that
+            reads no pictures.
     """
     card = base.card
     if card.reads is not None:
@@ -187,6 +188,9 @@ def plan_adaptation(
                 f"{len(val)} pictures to measure on, {sum(bool(p.annotations) for p in val)} with a box of a known "
                 f"label; at least {LEAST_PICTURES} and one are needed"
             )
+        learnt = {chosen.path(p).resolve() for p in chosen}
+        if both := sum(val.path(p).resolve() in learnt for p in val):
+            raise AdaptError(f"{both} of the pictures to measure on (--val) are learnt from: give others, or none")
         val_is = f"{len(val)} pictures given"
     sources = {"adapted": _stored(chosen, folder / "data" / "train.json")}
     sources["adapted"] = sources["adapted"].model_copy(update={"about": about, "terms": terms})
