@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from vitruvian.data.dataset import Annotation, Dataset, Picture
+from vitruvian.data.dataset import Annotation, Dataset, ExhaustiveRegion, Picture
 from vitruvian.metrics import Predictions
 from vitruvian.metrics.recovered_faces import (
     Passes,
@@ -44,6 +45,16 @@ def test_share_and_precision_of_what_is_recovered() -> None:
     assert row.share.value == pytest.approx(3 / 6)
     assert row.precision.value == pytest.approx(3 / 4)
     assert row.share.low <= row.share.value <= row.share.high
+
+
+def test_faces_that_are_not_judged_are_not_missed() -> None:
+    """Where a picture does not promise all faces, or the face lies outside what it promises, neither pass is judged."""
+    region = ExhaustiveRegion((40.0, 40.0, 90.0, 90.0), frozenset({FACE}))
+    unpromised = {7: {}, 8: {"exhaustive_regions": (region,)}}
+    some = truth().map(lambda p: replace(p, exhaustive=frozenset(), **unpromised[p.id]) if p.id in unpromised else p)
+    [row] = evaluate_recovered({"all": replace(PASSES, truth=some)}, FACE, {"look": 0.4}, resamples=50).rows
+    assert (row.faces, row.missed, row.recovered) == (6, 4, 3)
+    assert row.share.value == pytest.approx(3 / 4)
 
 
 def test_a_look_without_a_threshold_recovers_nothing() -> None:

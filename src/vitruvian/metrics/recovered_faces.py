@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vitruvian.data.dataset import Dataset
 from vitruvian.metrics.bootstrap import Interval, bootstrap, ratio_statistic
+from vitruvian.metrics.judging import judge
 from vitruvian.metrics.predictions import Predictions
 from vitruvian.metrics.result import Cell, Result, Table
 from vitruvian.metrics.second_look import SecondLookCurve, second_look_curve
@@ -173,9 +174,9 @@ def _row(
 def _missed(passes: Passes, label: str, number: NDArray[np.int64], count: int) -> NDArray[np.float64]:
     """Missed faces of each photograph."""
     alone = second_look_curve(passes.truth, Predictions.empty(passes.first.names), passes.first, label)
-    faces = np.zeros(count)
-    for place, picture in enumerate(passes.truth.pictures):
-        faces[number[place]] += sum(a.label == label and not a.ignore for a in picture.annotations)
+    judged = judge(passes.truth, Predictions.empty((label,)))
+    counted = judged.gt_picture[(judged.gt_label == judged.labels.index(label)) & ~judged.gt_ignore]
+    faces: NDArray[np.float64] = np.bincount(number[counted], minlength=count).astype(np.float64)
     found: NDArray[np.float64] = np.bincount(number[alone.picture[alone.right]], minlength=count).astype(np.float64)
     return faces - found
 
