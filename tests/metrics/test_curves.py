@@ -124,6 +124,8 @@ def test_goals_need_a_value() -> None:
     assert fit_thresholds(truth, found, "precision", 0.9).thresholds["head"] == pytest.approx(0.61)
     with pytest.raises(MetricError, match="needs the value"):
         fit_thresholds(truth, found, "precision")
+    with pytest.raises(MetricError, match="'f1' holds no value"):
+        fit_thresholds(truth, found, "f1", 0.9)
     with pytest.raises(MetricError, match="unknown goal"):
         fit_thresholds(truth, found, "accuracy")
     with pytest.raises(MetricError, match="2 folds"):

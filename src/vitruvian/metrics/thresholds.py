@@ -120,10 +120,13 @@ def fit_thresholds(
         uniform: The threshold to compare with.
 
     Raises:
-        MetricError: for an unknown goal, a goal without its ``wanted``, fewer than 2 folds, or as :func:`judge` does.
+        MetricError: for an unknown goal, a goal without its ``wanted`` or F1 with one, fewer than 2 folds, or as
+            :func:`judge` does.
     """
     if goal not in ("f1", "precision", "recall"):
         raise MetricError(f"unknown goal {goal!r}; there are 'f1', 'precision' and 'recall'")
+    if goal == "f1" and not math.isnan(wanted):
+        raise MetricError("goal 'f1' holds no value: leave it out, or take the goal 'precision' or 'recall'")
     if goal != "f1" and not 0 < wanted <= 1:
         raise MetricError(f"goal {goal!r} needs the value to hold, in (0, 1]")
     if folds < 2:
