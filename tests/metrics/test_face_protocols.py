@@ -118,3 +118,19 @@ def test_recovery_without_labels_counts_and_names_a_sample() -> None:
     assert result.review == evaluate_recovery(truth, first, second, "face", sample=3).review
     with pytest.raises(MetricError, match="tail"):
         evaluate_recovery(truth, first, second, "tail")
+
+
+def test_what_lies_in_an_ignore_region_is_no_wrong_recovery() -> None:
+    """Picture 1: the face and one in an ignore region; picture 2: a face to ignore; picture 3: a wrong one."""
+    truth = dataset(
+        FACE,
+        picture(1, [("face", A)], FACE, ignore_regions=(C,)),
+        picture(2, exhaustive=FACE, annotations=(Annotation("face", B, 2, ignore=True),)),
+        picture(3, [("face", A)], FACE),
+    )
+    second = predictions(
+        FACE, (1, "face", A, 0.9), (1, "face", C, 0.8), (2, "face", B, 0.8), (3, "face", B, 0.7), (3, "face", A, 0.3)
+    )
+    result = evaluate_recovery(truth, Predictions.empty(FACE), second, "face")
+    assert (result.detections, result.right, result.faces) == (2, 1, 2)
+    assert result.precision == 0.5

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from vitruvian.data.dataset import Dataset
 from vitruvian.metrics.errors import MetricError
-from vitruvian.metrics.judging import judge
-from vitruvian.metrics.matching import match
+from vitruvian.metrics.face_rates import face_rates
 from vitruvian.metrics.predictions import Predictions
 from vitruvian.metrics.result import Result, Table
 
@@ -28,7 +27,7 @@ class RecoveryResult(Result):
         remaining: Pictures in which it has none; only these are the second pass's.
         examined: Remaining pictures with something to look at (a non-empty activation map).
         recovered: Examined pictures in which the second pass has a detection.
-        detections: Its detections there.
+        detections: Its detections there; with labels, those that are judged.
         right: Those that found a labelled face at IoU 0.5.
         faces, faces_first, faces_both: Labelled faces, those found by the first pass, and by both passes together.
         review: File names of recovered pictures to look at, and of those in which still nothing is found.
@@ -87,8 +86,11 @@ def evaluate_recovery(
     """Score a second pass that looks again at the pictures in which the first found no face.
 
     After the occluded-face thesis, tables 8, 9, 11 and 13: coverage is the share of examined pictures with a detection,
-    precision the share of right ones among those detections. Unlabelled pictures serve too: then found and remaining
-    are counted, and a sample (the same every time) is named for review.
+    precision the share of right ones among those detections. What lies in an ignore region or on a face to ignore is
+    neither right nor wrong; what is not labelled is wrong, also where a picture makes no promise.
+
+    Unlabelled pictures serve too: then found and remaining are counted, and a sample (the same every time) is named for
+    review.
 
     Args:
         truth: The pictures, with or without annotations of ``label``.
@@ -113,9 +115,9 @@ def evaluate_recovery(
     at_second = np.zeros(len(truth.pictures), dtype=bool)
     at_second[second.picture_index(truth)] = True
     labelled = any(a.label == label for p in truth.pictures for a in p.annotations)
-    right = _right(truth, second) if labelled else None
-    faces = sum(a.label == label and not a.ignore for p in truth.pictures for a in p.annotations) if labelled else None
-    right_first = _right(truth, first) if labelled else None
+    rates = face_rates(truth, second, label) if labelled else None
+    right = None if rates is None else int(rates.true.sum())
+    right_first = int(face_rates(truth, first, label).true.sum()) if labelled else None
     return RecoveryResult(
         protocol="faces-recovered",
         evaluator="vitruvian",
@@ -125,9 +127,9 @@ def evaluate_recovery(
         remaining=int((~at_first).sum()),
         examined=int(allowed.sum()),
         recovered=int(at_second.sum()),
-        detections=len(second),
+        detections=len(second) if rates is None else len(rates.true),
         right=right,
-        faces=faces,
+        faces=None if rates is None else int(rates.faces.sum()),
         faces_first=right_first,
         faces_both=None if right is None or right_first is None else right_first + right,
         review=(_sample(truth, at_second, sample), _sample(truth, ~at_first & ~at_second, sample)),
@@ -138,11 +140,6 @@ def _of(predictions: Predictions, label: str) -> Predictions:
     if label not in predictions.names:
         return Predictions.empty((label,))
     return predictions[predictions.labels == predictions.names.index(label)]
-
-
-def _right(truth: Dataset, found: Predictions) -> int:
-    matches = match(judge(truth, found, "coco"), ious=(0.5,))
-    return int(matches.true.sum())
 
 
 def _sample(truth: Dataset, chosen: NDArray[np.bool_], count: int) -> tuple[str, ...]:
