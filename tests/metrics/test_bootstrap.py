@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from metric_builders import dataset, picture, predictions, random_predictions, random_truth
 
+from vitruvian.data.dataset import Dataset
 from vitruvian.metrics import (
     MetricError,
     Predictions,
@@ -151,6 +152,36 @@ def test_intervals_of_other_results_hold_their_headline() -> None:
     for name, interval in bootstrap_activity(outcome(), resamples=50).intervals.items():
         assert interval.value == pytest.approx(activity.headline()[name])
         assert interval.low < interval.value < interval.high
+
+
+def test_copies_of_a_photograph_are_drawn_together() -> None:
+    """Four copies of each photograph say no more than one, in intervals, in comparisons and in slices."""
+    truth = random_truth(1, pictures=20).map(lambda p: replace(p, attributes={"level": "hard"}))
+    models = [random_predictions(truth, seed) for seed in (1, 2)]
+    copies = tuple(
+        replace(
+            p, id=p.id + 100 * k, file_name=f"{k}/{p.file_name}", attributes={**p.attributes, "original": p.file_name}
+        )
+        for p in truth
+        for k in range(4)
+    )
+    many = replace(truth, pictures=copies)
+    found = [
+        Predictions(
+            np.concatenate([m.image_ids + 100 * k for k in range(4)]),
+            *(np.concatenate([values] * 4) for values in (m.boxes, m.scores, m.labels)),
+            m.names,
+        )
+        for m in models
+    ]
+
+    def widths(truth: Dataset, found: list[Predictions]) -> tuple[float, ...]:
+        alone = bootstrap_boxes(truth, found[0], resamples=200).intervals["AP50"]
+        sliced = evaluate_slices(truth, found[0], "level", resamples=200).slices[0].ap50
+        paired = compare_boxes(truth, *found, resamples=200).overall["AP50"].gain
+        return tuple(i.high - i.low for i in (alone, sliced, paired))
+
+    assert widths(many, found) == pytest.approx(widths(truth, models), rel=0.1)
 
 
 def test_slices_name_the_gap() -> None:

@@ -119,6 +119,24 @@ def _interval(value: float, drawn: NDArray[np.float64], level: float) -> Interva
     return Interval(value, float(low), float(high))
 
 
+def photographs(truth: Dataset) -> NDArray[np.int64]:
+    """``(pictures,)`` number of the photograph that each picture goes back to, from 0 on, in the order of the truth.
+
+    Crops and covered copies of one are no independent pictures: they are drawn together (the cluster bootstrap; Davison
+    and Hinkley 1997, section 3.8). Without any, every picture is one of its own.
+    """
+    if not any("original" in picture.attributes for picture in truth.pictures):
+        return np.arange(len(truth.pictures))
+    number: dict[tuple[str | None, str], int] = {}
+    keys = ((picture.source, picture.original) for picture in truth.pictures)
+    return np.array([number.setdefault(key, len(number)) for key in keys], dtype=np.int64)
+
+
+def over_photographs(statistic: Statistic, photograph: NDArray[np.int64]) -> Statistic:
+    """A statistic of the pictures as one of the photographs: a picture is there as often as its photograph."""
+    return lambda times: statistic(times[photograph])
+
+
 def ratio_statistic(numerators: NDArray[np.float64], denominators: NDArray[np.float64]) -> Statistic:
     """The ratio of two sums over pictures: means, rates, PCK. NaN where the denominator is 0."""
 
@@ -160,7 +178,7 @@ def ap_statistic(matches: Matches, iou: float | None = None) -> Statistic:
 
 @dataclass(frozen=True)
 class IntervalResult(Result):
-    """Intervals of the headline numbers, by name."""
+    """Intervals of the headline numbers, by name; ``pictures`` are those drawn from, copies of a photograph one."""
 
     resamples: int
     level: float
@@ -185,15 +203,17 @@ def bootstrap_boxes(
     level: float = 0.95,
     seed: int = 0,
 ) -> IntervalResult:
-    """Intervals of AP and AP50 (means over classes) over pictures.
+    """Intervals of AP and AP50 (means over classes) over pictures; copies of one photograph are drawn together.
 
     Raises:
         MetricError: as :func:`vitruvian.metrics.judging.judge` and :func:`bootstrap` do.
     """
     matches = match(judge(truth, predictions, protocol))
     chosen = {"AP": ap_statistic(matches), "AP50": ap_statistic(matches, 0.5)}
+    photograph = photographs(truth)
+    count = int(photograph.max()) + 1
     intervals = {
-        name: bootstrap(statistic, len(truth), resamples=resamples, level=level, seed=seed)
+        name: bootstrap(over_photographs(statistic, photograph), count, resamples=resamples, level=level, seed=seed)
         for name, statistic in chosen.items()
     }
-    return IntervalResult(f"boxes-{protocol}-bootstrap", "vitruvian", (), resamples, level, len(truth), intervals)
+    return IntervalResult(f"boxes-{protocol}-bootstrap", "vitruvian", (), resamples, level, count, intervals)

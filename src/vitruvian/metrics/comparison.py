@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitruvian.data.dataset import Dataset
-from vitruvian.metrics.bootstrap import Difference, Statistic, ap_statistic, bootstrap_difference
+from vitruvian.metrics.bootstrap import (
+    Difference,
+    Statistic,
+    ap_statistic,
+    bootstrap_difference,
+    over_photographs,
+    photographs,
+)
 from vitruvian.metrics.curves import OperatingPoint, curve
 from vitruvian.metrics.judging import BoxProtocol, judge
 from vitruvian.metrics.matching import Matches, match
@@ -141,7 +148,8 @@ def compare_boxes(
         protocol: As in :func:`vitruvian.metrics.evaluate_boxes`.
         thresholds: For A and B, label -> confidence of the precision-recall plane and of the pictures' F1; a label
             without one takes the threshold of its highest F1 on these very pictures.
-        resamples: Paired bootstrap draws over pictures, the same for every class.
+        resamples: Paired bootstrap draws over pictures, the same for every class; copies of one photograph are drawn
+            together.
         seed: Of the draws.
 
     Raises:
@@ -150,9 +158,11 @@ def compare_boxes(
     # Draws are over pictures in the order of their ids, so that the order of the truth does not matter.
     truth = replace(truth, pictures=tuple(sorted(truth.pictures, key=lambda picture: picture.id)))
     both = [match(judge(truth, found, protocol)) for found in (first, second)]
+    photograph = photographs(truth)
 
     def paired(a: Statistic, b: Statistic) -> Difference:
-        return bootstrap_difference(a, b, len(truth), resamples=resamples, seed=seed)
+        one, other = over_photographs(a, photograph), over_photographs(b, photograph)
+        return bootstrap_difference(one, other, int(photograph.max()) + 1, resamples=resamples, seed=seed)
 
     overall = {
         "AP": paired(ap_statistic(both[0]), ap_statistic(both[1])),

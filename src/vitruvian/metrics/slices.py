@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitruvian.data.dataset import Dataset
-from vitruvian.metrics.bootstrap import Interval, Statistic, ap_statistic, bootstrap
+from vitruvian.metrics.bootstrap import Interval, Statistic, ap_statistic, bootstrap, photographs
 from vitruvian.metrics.errors import MetricError
 from vitruvian.metrics.judging import BoxProtocol, judge
 from vitruvian.metrics.matching import match
@@ -73,7 +73,7 @@ def evaluate_slices(
         predictions: Of the truth's pictures.
         attribute: Its name; pictures without it are ``unstated``.
         protocol: As in :func:`vitruvian.metrics.evaluate_boxes`.
-        resamples: Bootstrap draws for the 95 % interval of each slice.
+        resamples: Bootstrap draws for the 95 % interval of each slice; copies of one photograph are drawn together.
         seed: Of the draws.
 
     Raises:
@@ -82,13 +82,14 @@ def evaluate_slices(
     values = _values(truth, attribute)
     judged = judge(truth, predictions, protocol)
     counted = ~judged.gt_ignore
+    photograph = photographs(truth)
     rows, classes = [], set()
     for value in sorted(set(values)):
         chosen = np.array([v == value for v in values], dtype=bool)
         part = judged.of_pictures(chosen)
         matches = match(part)
         pictures = np.flatnonzero(chosen)
-        interval = _interval(ap_statistic(matches, 0.5), pictures, len(truth), resamples, seed)
+        interval = _interval(ap_statistic(matches, 0.5), pictures, photograph, resamples, seed)
         rows.append(
             Slice(
                 value=value,
@@ -104,15 +105,18 @@ def evaluate_slices(
     return SliceResult(f"boxes-{protocol}-slices", "vitruvian", notes, attribute, tuple(rows))
 
 
-def _interval(statistic: Statistic, pictures: NDArray[np.int64], count: int, resamples: int, seed: int) -> Interval:
-    """Draw only among ``pictures``; the others take no part."""
+def _interval(
+    statistic: Statistic, pictures: NDArray[np.int64], photograph: NDArray[np.int64], resamples: int, seed: int
+) -> Interval:
+    """Draw only among the photographs of ``pictures``; the others take no part."""
+    drawn, number = np.unique(photograph[pictures], return_inverse=True)
 
     def of_part(times: NDArray[np.float64]) -> float:
-        whole = np.zeros(count)
-        whole[pictures] = times
+        whole = np.zeros(len(photograph))
+        whole[pictures] = times[number]
         return statistic(whole)
 
-    return bootstrap(of_part, len(pictures), resamples=resamples, seed=seed)
+    return bootstrap(of_part, len(drawn), resamples=resamples, seed=seed)
 
 
 def _values(truth: Dataset, attribute: str) -> list[str]:
