@@ -20,7 +20,7 @@ import numpy as np
 from study_pictures import recovered_sheets
 
 from vitruvian.data.crop import OtherFaces, crop_dataset
-from vitruvian.data.dataset import Dataset
+from vitruvian.data.dataset import DataError, Dataset
 from vitruvian.data.derive.facial import with_facial_parts
 from vitruvian.data.merge import keep_labels
 from vitruvian.data.occlusion.occlude import LEVELS, TRAIN_KINDS, VALIDATION_KINDS
@@ -31,7 +31,8 @@ from vitruvian.finders.map_dataset import write_map_datasets
 from vitruvian.finders.map_pictures import MapMaker
 from vitruvian.finders.predict import predict_dataset, predict_faces
 from vitruvian.finders.recovery import SecondLook
-from vitruvian.metrics import Predictions, Table, evaluate_boxes, pool, recall_of_heads
+from vitruvian.images import ReadError
+from vitruvian.metrics import MetricError, Predictions, Table, evaluate_boxes, pool, recall_of_heads
 from vitruvian.metrics.confusion import confusion_matrix
 from vitruvian.metrics.face_rates import ALL
 from vitruvian.metrics.recovered_faces import one_ranking
@@ -49,7 +50,8 @@ from vitruvian.reports.occluded_faces import BEHIND, FRONT, OccludedFaces, by_vi
 from vitruvian.reports.page import Figure, Section, result_section, write_page
 from vitruvian.reports.plots import confusion, f1_confidence
 from vitruvian.taxonomy import FACIAL_PARTS, WHOLE_FACE
-from vitruvian.zoo import DEFAULT_MODEL, ModelFile, find_model, find_second_look
+from vitruvian.training.recipe import RecipeError
+from vitruvian.zoo import DEFAULT_MODEL, ModelError, ModelFile, find_model, find_second_look
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 MAP_MODELS = tuple(f"second_pass_{m}_{k}" for m in ("gradcampp", "hirescam") for k in ("averaged", "stacked"))
@@ -113,8 +115,10 @@ def study_sets(pictures: OccludedFaces, data: Path) -> dict[str, list[Dataset]]:
 
 
 def from_afw(sets: FaceSets) -> FaceSets:
-    """With a further set: AFW's share of the covered faces."""
+    """With a further set: AFW's share of the covered faces, if there are any."""
     name = "AFW, all levels"
+    if not any(picture.source == "afw" for level in STUDY_LEVELS for picture in sets.truth[level].pictures):
+        return sets
 
     def of_afw(found: Mapping[str, Predictions]) -> dict[str, Predictions]:
         truth, faces = pool([(sets.truth[level], found[level]) for level in STUDY_LEVELS])
@@ -280,4 +284,7 @@ def write_report(
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (DataError, MetricError, ModelError, OSError, ReadError, RecipeError) as error:
+        sys.exit(f"error: {error}")

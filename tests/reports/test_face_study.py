@@ -3,8 +3,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from vitruvian.data.dataset import Annotation, Dataset, Picture
-from vitruvian.metrics import Predictions
+from vitruvian.metrics import MetricError, Predictions
+from vitruvian.metrics.recovered_faces import Passes, odd_photographs
 from vitruvian.reports.face_study import (
     BOTH_HALVES,
     FaceSets,
@@ -77,6 +81,36 @@ def test_a_look_with_a_threshold_of_its_own_stands_at_it() -> None:
     both = replace(given, second={**given.second, "fitted here": given.second["look"]})
     rows = recovery_study(both, {"look": 0.85}, resamples=20).recovered.rows
     assert [row.name for row in rows if row.set_name == BOTH_HALVES] == ["look"]
+
+
+def test_a_set_without_pictures_on_a_half_has_no_row_there() -> None:
+    """Few pictures of nobody, all of one half, end no study that took hours."""
+    given = sets()
+    odd = odd_photographs(given.truth["easy"])
+    few = replace(given.truth["easy"], pictures=(given.truth["easy"].pictures[int(np.flatnonzero(~odd)[0])],))
+    nothing = found()
+    names = ("nobody", few), ("none at all", replace(few, pictures=()))
+    more = {name: nothing for name, _ in names}
+    given = replace(
+        given,
+        truth={**given.truth, **dict(names)},
+        first={**given.first, **more},
+        second={"look": {**given.second["look"], **more}},
+        after={"look": {**given.after["look"], **more}},
+    )
+    study = recovery_study(given, resamples=20)
+    assert [row.set_name for row in study.recovered.rows] == ["easy", "hard", "all levels"]
+    assert [row[1] for row in coverage_table("t", given).rows] == ["easy", "hard"]
+    one = replace(given, truth={"easy": few}, first={"easy": nothing}, after={"look": {"easy": nothing}})
+    with pytest.raises(MetricError, match="too few photographs of covered faces"):
+        recovery_study(one, resamples=20)
+
+
+def test_examples_of_equal_score_show_each_its_own_box() -> None:
+    first, second = (60.0, 60.0, 70.0, 70.0), NOWHERE
+    passes = Passes(truth("easy"), found(), {"look": found((3, first, 0.7), (3, second, 0.7))})
+    shown = recovered_examples(passes, "look", 0.5, count=5, right=False)
+    assert [tuple(box) for _, box, _ in shown] == [first, second]
 
 
 def test_the_detector_table_has_a_row_for_each_set_and_detector() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from vitruvian.data.dataset import Dataset
-from vitruvian.metrics import Predictions, compare_at_precision, evaluate_boxes, pool
+from vitruvian.metrics import MetricError, Predictions, compare_at_precision, evaluate_boxes, pool
 from vitruvian.metrics.curves import Curve, curves
 from vitruvian.metrics.judging import judge
 from vitruvian.metrics.matching import match
@@ -94,11 +94,11 @@ def coverage_table(title: str, sets: FaceSets) -> Table:
     nothing = Predictions.empty((WHOLE_FACE,))
     alone = {name: Passes(truth, nothing, {look: found[name] for look, found in sets.second.items()})
              for name, truth in sets.truth.items()}  # fmt: skip
-    fitted = _together({name: passes.side(odd=False) for name, passes in alone.items()}, _levels(sets))
+    fitted = _together(_half(alone, odd=False), _levels(sets))
+    counted = _half(alone, odd=True)
     for look, found in fitted.second.items():
         threshold = face_curve(fitted.truth, found).best_f1().threshold
-        for name, passes in alone.items():
-            mine = passes.side(odd=True)
+        for name, mine in counted.items():
             curve = second_look_curve(mine.truth, nothing, mine.second[look], WHOLE_FACE)
             right, wrong = curve.at(threshold)
             lowest = float(curve.scores[curve.right].min()) if curve.right.any() else float("nan")
@@ -142,9 +142,9 @@ def recovery_study(
         resamples: Bootstrap draws of photographs.
     """
     passes = sets.passes()
-    fitted = fit_second_thresholds({n: p.side(odd=False) for n, p in passes.items()}, WHOLE_FACE, WANTED)
+    fitted = fit_second_thresholds(_half(passes, odd=False), WHOLE_FACE, WANTED)
     thresholds = {**fitted, **(shipped or {})}
-    other_half = {n: p.side(odd=True) for n, p in passes.items() if p.truth.pictures}
+    other_half = _half(passes, odd=True)
     levels = _levels(sets)
     everything = _together(passes, levels)
     counted = {**other_half, "all levels": _together(other_half, levels)}
@@ -163,11 +163,25 @@ def recovery_study(
     return RecoveryStudy("faces-second-look", "vitruvian", (), recovered, thresholds, equal)
 
 
+def _half(passes: Mapping[str, Passes], odd: bool) -> dict[str, Passes]:
+    """One half of the photographs of each set, without sets of which it has none.
+
+    Raises:
+        MetricError: when it has no photograph of any level of occlusion.
+    """
+    halves = {name: each.side(odd) for name, each in passes.items()}
+    kept = {name: half for name, half in halves.items() if half.truth.pictures}
+    if not any(level in kept for level in LEVELS):
+        raise MetricError("too few photographs of covered faces to fit thresholds on one half and count on the other")
+    return kept
+
+
 def _levels(sets: FaceSets) -> list[str]:
     return [name for name in LEVELS if name in sets.truth]
 
 
 def _together(passes: Mapping[str, Passes], names: Sequence[str]) -> Passes:
+    names = [name for name in names if name in passes]
     looks = passes[names[0]].second
     truth, first = pool([(passes[n].truth, passes[n].first) for n in names])
     second = {look: pool([(passes[n].truth, passes[n].second[look]) for n in names])[1] for look in looks}
@@ -182,14 +196,9 @@ def recovered_examples(
     They are spread evenly over the scores, so that they are typical and not the best.
     """
     found = passes.second[look].above(threshold)
+    found = found[found.labels == found.names.index(WHOLE_FACE)]
     curve = second_look_curve(passes.truth, passes.first, found, WHOLE_FACE)
     rows = np.flatnonzero(curve.right == right)
     if len(rows) > count:
         rows = rows[np.linspace(0, len(rows) - 1, count).round().astype(int)]
-    ids = np.array([picture.id for picture in passes.truth.pictures])
-    result = []
-    for row in rows:
-        picture = int(curve.picture[row])
-        mine = (found.image_ids == ids[picture]) & np.isclose(found.scores, curve.scores[row])
-        result.append((picture, found.boxes[mine][0], float(curve.scores[row])))
-    return result
+    return [(int(curve.picture[row]), found.boxes[curve.row[row]], float(curve.scores[row])) for row in rows]
