@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 
 from vitruvian.training.recipe import Recipe, RecipeError, load_recipe
-from vitruvian.training.search_space import PRESETS, Choice, SpaceError, load_space, values_of, with_values
+from vitruvian.training.search_space import (
+    PRESETS,
+    Choice,
+    SpaceError,
+    keys_outside,
+    load_space,
+    values_of,
+    with_values,
+)
 
 MINIMAL = "name: t\ndata: {train: {a: {json: a.json}}}\n"
 
@@ -49,6 +57,14 @@ def test_the_default_space_holds_the_defaults_of_a_recipe(recipe: Recipe) -> Non
     assert own is not None
     assert own["augment.zoom.1"] == 1.6
     assert with_values(recipe, own) == recipe
+
+
+def test_what_lies_outside_is_named(recipe: Recipe) -> None:
+    space = load_space("default", recipe)
+    far = with_values(recipe, {"augment.occlude": 0.85, "schedule.learning_rate": 1.0})
+    assert keys_outside(recipe, space) == []
+    assert keys_outside(far, space) == ["schedule.learning_rate", "augment.occlude"]
+    assert values_of(far, space) is None
 
 
 @pytest.mark.parametrize("preset", PRESETS)

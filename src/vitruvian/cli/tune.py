@@ -54,7 +54,7 @@ def tune(
     from dataclasses import replace
 
     from vitruvian.training.recipe import load_recipe
-    from vitruvian.training.search_space import load_space
+    from vitruvian.training.search_space import keys_outside, load_space
     from vitruvian.training.study import Search, Settings
     from vitruvian.training.tune import tune as search_best
 
@@ -69,8 +69,9 @@ def tune(
     )
     folder = out / f"{loaded.name}-tune"
     search = Search(folder, loaded, load_space(space or preset, loaded), settings)
-    if all(origin != "recipe" for origin, _ in search.firsts()) and search.space.start is None:
-        typer.echo("note: the recipe's own values lie outside the search space, so no trial repeats them", err=True)
+    if (outside := keys_outside(loaded, search.space)) and search.space.start is None:
+        keys = ", ".join(outside)
+        typer.echo(f"note: no trial repeats the recipe itself, outside the search space at {keys}", err=True)
     result = search_best(search, trials, workers, cache or out / "cache", lambda line: typer.echo(line, err=True))
     typer.echo(replace(result, trials=result.trials[:_SHOWN]).text())
     if result.best is not None:

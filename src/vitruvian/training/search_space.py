@@ -207,9 +207,17 @@ def with_values(recipe: Recipe, values: Mapping[str, Value]) -> Recipe:
 
 def values_of(recipe: Recipe, space: SearchSpace) -> dict[str, Value] | None:
     """The recipe's own values of the searched keys; None where one is outside its range."""
+    return None if keys_outside(recipe, space) else _own_values(recipe, space)
+
+
+def keys_outside(recipe: Recipe, space: SearchSpace) -> list[str]:
+    """Searched keys at which the recipe's own value lies outside the range."""
+    return [key for key, value in _own_values(recipe, space).items() if not space.contains(key, value)]
+
+
+def _own_values(recipe: Recipe, space: SearchSpace) -> dict[str, Value]:
     leaves = _leaves(recipe.model_dump(mode="json", by_alias=True))
-    own = {key: leaves[key][0][leaves[key][1]] for key in space.space}
-    return own if all(space.contains(key, value) for key, value in own.items()) else None
+    return {key: leaves[key][0][leaves[key][1]] for key in space.space}
 
 
 def _check(space: SearchSpace, recipe: Recipe, source: str) -> None:
