@@ -22,7 +22,7 @@ from vitruvian.training.export import export_onnx, load_onnx_weights
 from vitruvian.training.initial import average_with, starting_weights
 from vitruvian.training.module import build_detector, normalise
 from vitruvian.training.publish import publish
-from vitruvian.training.recipe import Recipe, RecipeError, load_recipe
+from vitruvian.training.recipe import Recipe, RecipeError, SourceRecipe, load_recipe
 from vitruvian.training.run import best_network, set_log_aside, train
 from vitruvian.zoo import ModelFile, find_model
 
@@ -109,6 +109,24 @@ def test_a_run_is_not_resumed_by_another_recipe(recipe: Recipe, run: Path, tmp_p
     assert (run / "recipe.yaml").read_text() == before
     card = recipe.model_copy(update={"card": recipe.card.model_copy(update={"summary": "another"}), "workers": 1})
     train(card, run, resume=True)
+
+
+def test_what_cannot_be_judged_chooses_no_weights(recipe: Recipe, tmp_path: Path) -> None:
+    """Every measurement would be 0, and the first the best: weights that have hardly learnt anything."""
+    labels = json.loads(Path(recipe.data.train["drawn"].json_file).read_text())
+    bare = [{k: v for k, v in row.items() if k != "exhaustive_category_ids"} for row in labels["images"]]
+    partial, nobody = {**labels, "images": bare}, {**labels, "annotations": []}
+    for name, content, promise in (("partial", partial, "none"), ("nobody", nobody, "file")):
+        source = tmp_path / f"{name}.json"
+        source.write_text(json.dumps(content))
+        images = str(Path(recipe.data.train["drawn"].json_file).parent / "images")
+        val = {"val": SourceRecipe(json=str(source), images=images, exhaustive=promise)}
+        unjudged = recipe.model_copy(update={"data": recipe.data.model_copy(update={"val": val})})
+        with pytest.warns(UserWarning, match="no box there can be judged"):
+            train(unjudged, tmp_path / name)
+        assert not (tmp_path / name / "checkpoints" / "best.ckpt").exists()
+        card = publish(best_network(tmp_path / name)[1], unjudged, tmp_path / name).card
+        assert set(card.thresholds.values()) == {0.4}
 
 
 def test_a_log_from_before_survives_two_resumptions_from_one_step(tmp_path: Path) -> None:

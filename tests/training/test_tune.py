@@ -359,12 +359,20 @@ def test_training_ends_when_the_fitness_stays_away(
         (["{recipe}", "--space", "{folder}/none.yaml"], "none.yaml: cannot be read"),
         (["{recipe}", "--set", "schedule.bach=1"], "did you mean 'batch'"),
         (["{recipe}", "--set", "data.val={{}}"], "no data.val"),
+        (
+            ["{recipe}", "--set", "data.val.drawn.exhaustive=none", "--set", "data.val.drawn.json={bare}"],
+            "can be judged",
+        ),
         (["{recipe}", "--init", "nothing-of-the-kind"], "nothing-of-the-kind"),
     ],
 )
 def test_bad_input_is_one_line(recipe: Recipe, tmp_path: Path, arguments: list[str], said: str) -> None:
     path = Path(recipe.data.train["drawn"].json_file).parent / "tiny.yaml"
-    filled = [a.format(recipe=path, folder=tmp_path) for a in arguments]
+    labels = json.loads((path.parent / "drawn.json").read_text())
+    rows = [{k: v for k, v in row.items() if k != "exhaustive_category_ids"} for row in labels["images"]]
+    bare = path.parent / "bare.json"
+    bare.write_text(json.dumps({**labels, "images": rows}))
+    filled = [a.format(recipe=path, folder=tmp_path, bare=bare) for a in arguments]
     done = CliRunner().invoke(app, ["tune", *filled, "--out", str(tmp_path)])
     assert done.exit_code == 2
     errors = [line for line in done.output.splitlines() if line.startswith("error:")]

@@ -84,7 +84,7 @@ def publish(
         reads=reads,
         nms_iou=NMS_IOU if base is None else base.nms_iou,
         thresholds=dict.fromkeys(net.labels, _DEFAULT_THRESHOLD) | _of_base(base, net.labels),
-        thresholds_from="not fitted: no validation pictures" + (f"; those of {base.name}" if base else ""),
+        thresholds_from="not fitted: no validation pictures with boxes" + (f"; those of {base.name}" if base else ""),
         data=[*(base.data if base else ()), *training_sets(recipe, sources)],
         commercial_use=recipe.card.commercial_use,
         weaknesses=recipe.card.weaknesses,
@@ -103,7 +103,8 @@ def publish(
             kind = labelled if any(picture.annotations for picture in dataset.pictures) else nobody
             kind.append((named, predict_dataset(detector, named)))
         otherwise = f"that of {base.name}" if base else f"{_DEFAULT_THRESHOLD}"
-        card = _measured(card, pool(labelled), pool(nobody) if nobody else None, recipe.best_f1, otherwise)
+        if labelled:
+            card = _measured(card, pool(labelled), pool(nobody) if nobody else None, recipe.best_f1, otherwise)
     save_card(card, path.with_suffix(".json"))
     return ModelFile(path, card)
 

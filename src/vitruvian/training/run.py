@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import signal
+import warnings
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
@@ -25,7 +26,7 @@ from vitruvian.training.loader import Samples, build_caches, training_loader
 from vitruvian.training.map_input import maps_read, training_sources
 from vitruvian.training.module import DetectorTraining, ValPictures, build_detector
 from vitruvian.training.recipe import Recipe, RecipeError, load_recipe
-from vitruvian.training.sources import model_labels, val_sources
+from vitruvian.training.sources import can_judge, model_labels, val_sources
 
 _MAY_CHANGE = frozenset({"name", "data_dir", "threads", "workers", "best_f1", "card"})
 """Keys of a recipe that do not alter what a training gives, so that a run may go on with others."""
@@ -82,6 +83,9 @@ def train(
         fresh = init(net)  # where a run is resumed, its checkpoint replaces this below
         teacher = copy.deepcopy(net) if keep else None
     _record(recipe, folder, {**sources, **{f"val/{name}": dataset for name, dataset in val.items()}}, left_out)
+    if val and not can_judge(val):
+        warnings.warn("data.val: no box there can be judged, so the last weights count as the best", stacklevel=2)
+        val = {}
     caches = build_caches(recipe, sources, cache or folder.parent / "cache")
     samples = Samples(recipe, model_labels(recipe.model), sources, caches)
     module = DetectorTraining(recipe, net, val, teacher, fresh)

@@ -8,6 +8,8 @@ from pathlib import Path
 from vitruvian.data.dataset import DataError, Dataset, Picture
 from vitruvian.data.derive import derive_faces_from_noses, derive_facial_parts, derive_limbs
 from vitruvian.data.merge import keep_labels, rename_labels
+from vitruvian.metrics import Predictions
+from vitruvian.metrics.judging import judge
 from vitruvian.taxonomy import landmark_protocol
 from vitruvian.training.recipe import ModelRecipe, Recipe, SourceRecipe, named_labels
 
@@ -36,6 +38,12 @@ def val_sources(recipe: Recipe) -> dict[str, Dataset]:
     if known and not measured:
         raise DataError(f"data.val: no source has a label of the model ({', '.join(labels)})")
     return measured
+
+
+def can_judge(sources: Mapping[str, Dataset]) -> bool:
+    """Whether any box can be found or missed: in pictures that promise all of its label, and not one to ignore."""
+    chosen = [dataset for dataset in sources.values() if dataset.pictures]
+    return any((~judge(dataset, Predictions.empty(dataset.labels)).gt_ignore).any() for dataset in chosen)
 
 
 def load_source(recipe: SourceRecipe, data_dir: Path) -> Dataset:

@@ -28,7 +28,7 @@ from vitruvian.training.initial import starting_weights
 from vitruvian.training.loader import build_caches
 from vitruvian.training.map_input import training_sources
 from vitruvian.training.run import train
-from vitruvian.training.sources import val_sources
+from vitruvian.training.sources import can_judge, val_sources
 from vitruvian.training.study import Search, TuneError, remaining, settle
 from vitruvian.training.study_results import TuneResult, shown_value, study_result, write_results
 
@@ -76,8 +76,8 @@ def tune(search: Search, trials: int, workers: int, cache: Path, tell: Tell) -> 
         tell: Gets a line after each trial.
 
     Raises:
-        TuneError: when the recipe has nothing to measure on, the folder holds another search or is in use, or every
-            trial fails.
+        TuneError: when the recipe has nothing to measure on or no box there can be judged, the folder holds another
+            search or is in use, or every trial fails.
         DataError, ModelError, WeightsError: for data or a starting model that cannot be used.
         KeyboardInterrupt: when it was interrupted; finished trials are kept, and unfinished ones are begun again when
             it goes on.
@@ -95,7 +95,8 @@ def tune(search: Search, trials: int, workers: int, cache: Path, tell: Tell) -> 
             for origin, values in search.firsts():
                 study.enqueue_trial(values, user_attrs={"from": origin})
         # Checked and decoded once, before several processes need it.
-        val_sources(search.recipe)
+        if not can_judge(val_sources(search.recipe)):
+            raise TuneError("data.val: no box there can be judged, as no picture says that all of a label are labelled")
         build_caches(search.recipe, training_sources(search.recipe)[0], cache)
         try:
             if workers == 1:
