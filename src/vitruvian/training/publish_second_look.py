@@ -100,7 +100,7 @@ def covered_sources(
 
     Args:
         sources: Those with ``derive: facial_parts`` are cropped around each face and covered with the validation kinds
-            of occluders, which nothing was trained with; the others stay as they are.
+            of occluders, which neither pass was trained with; the others stay as they are.
         data_dir: Where their files are.
         faces: Finds other faces in the uncovered pictures, which are then ignored.
         scratch: Where crops and covered pictures are kept.

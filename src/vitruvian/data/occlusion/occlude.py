@@ -66,7 +66,8 @@ VALIDATION_KINDS: tuple[Kind, ...] = (
     Kind("motion blur", occluders.MOTION_BLUR, in_front=False),
     Kind("darkness", occluders.DARKNESS, in_front=False),
 )
-"""Kinds that training never uses, so that validation measures occlusion and not the recognition of our drawings."""
+"""Kinds that no detector is trained with, so that validation measures occlusion and not the recognition of our
+drawings. How a second look joins its witnesses is fitted with them, on training photographs."""
 
 _STEPS, _TRIES, _MOST_LAYERS = 12, 24, 3
 
