@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from training_builders import drawn_recipe
 from typer.testing import CliRunner
 
 from vitruvian.cli.main import app
+from vitruvian.training import study_results
 from vitruvian.training import tune as tune_module
 from vitruvian.training.module import DetectorTraining
 from vitruvian.training.recipe import Recipe, load_recipe
@@ -240,6 +242,23 @@ def test_a_killed_search_leaves_no_workers_and_goes_on(
     assert [rows[n].state for n in range(6)] == ["failed", "failed", *["finished"] * 4]
     assert [rows[2].values, rows[3].values] == begun[:2]
     assert {rows[2].origin, rows[3].origin} == {"retry of 0", "retry of 1"}
+
+
+def test_workers_that_end_together_write_one_after_another(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both write through one temporary file: the second to move it would find none, and end the search."""
+    go(search, 1)
+    writing: list[str] = []
+
+    def slow(path: Path, text: str) -> None:
+        writing.append(path.name)
+        time.sleep(0.02)
+        assert writing.pop() == path.name
+        assert not writing
+
+    monkeypatch.setattr(study_results, "write_whole", slow)
+    with ThreadPoolExecutor() as pool:
+        for written in [pool.submit(study_results.write_results, search, search.study()) for _ in range(4)]:
+            written.result()
 
 
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:

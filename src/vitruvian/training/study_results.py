@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import optuna
 import yaml
+from filelock import FileLock
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
@@ -105,9 +106,14 @@ def study_result(study: optuna.Study) -> TuneResult:
 def write_results(search: Search, study: optuna.Study) -> TuneResult:
     """Write ``trials.csv``, ``trials.md`` and, once a trial is finished, ``best.yaml``, which ``train`` takes.
 
-    ``best.yaml`` is the search's recipe at full length with the best trial's values.
+    ``best.yaml`` is the search's recipe at full length with the best trial's values. Workers that end trials at the
+    same moment write one after another, the last of them what all have done.
     """
-    result = study_result(study)
+    with FileLock(search.folder / "results.lock"):
+        return _write_results(search, study_result(study))
+
+
+def _write_results(search: Search, result: TuneResult) -> TuneResult:
     write_whole(search.folder / "trials.csv", _csv(result.trials))
     write_whole(search.folder / "trials.md", result.markdown())
     if result.best is not None:
