@@ -35,6 +35,9 @@ def test_labels_that_are_named_take_the_best_f1() -> None:
     assert both.thresholds["whole face"] < sure.thresholds["whole face"] - 0.05
     assert "F1" not in sure.thresholds_from
     assert "F1 of whole face" in both.thresholds_from
+    few = _measured(blank, faces_and_heads(8), None, [], "that of base")
+    assert few.thresholds == blank.thresholds
+    assert few.thresholds_from.startswith("not fitted: too few boxes on half of 8 validation pictures; that of base")
     assert sure.measured is not None
     assert both.measured is not None
     assert both.measured.classes["whole face"].recall > sure.measured.classes["whole face"].recall

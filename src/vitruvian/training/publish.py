@@ -161,13 +161,16 @@ def _measured(
         for i, label in enumerate(matches.judged.labels)
         if label in card.labels and matches.positives(i) >= _LEAST_SUPPORT
     }
+    best = {label: threshold for label, threshold in best.items() if not math.isnan(threshold)}
     alike = f", F1 of {', '.join(best_f1)}," if best_f1 else ""
     card = card.with_thresholds(
-        {label: threshold for label, threshold in best.items() if not math.isnan(threshold)},
+        best,
         f"highest F0.5 (precision counts double){alike} at IoU 0.5, averaged over bootstrap draws of "
         f"{len(everything[0])} validation pictures, a half chosen by hash"
         f"{'' if empty is None else f', {len(empty[0][0])} of them showing nobody'}; {otherwise} where a label has too "
-        "few boxes there",
+        "few boxes there"
+        if best
+        else f"not fitted: too few boxes on half of {len(found[0])} validation pictures; {otherwise} for all labels",
     )
     result = evaluate_boxes(*found)
     chosen = evaluate_boxes(reported[0], reported[1].above(card.thresholds), fixed=(0.0,))
