@@ -83,6 +83,27 @@ def test_a_look_with_a_threshold_of_its_own_stands_at_it() -> None:
     assert [row.name for row in rows if row.set_name == BOTH_HALVES] == ["look"]
 
 
+@pytest.mark.parametrize(("name", "labelled", "threshold"), [("masks", True, 0.8), ("nobody", False, None)])
+def test_a_threshold_is_fitted_where_a_wrong_face_is_surely_wrong(
+    name: str, labelled: bool, threshold: float | None
+) -> None:
+    """In crowds some faces are not labelled; where nobody is, every claim is wrong."""
+    further = truth(name)
+    if not labelled:
+        further = further.map(lambda picture: replace(picture, annotations=()))
+    wrong = found(*((i, NOWHERE, 0.9) for i in range(1, 41)))
+    given = sets()
+    given = replace(
+        given,
+        truth={**given.truth, name: further},
+        first={**given.first, name: found()},
+        second={"look": {**given.second["look"], name: wrong}},
+        after={"look": {**given.after["look"], name: wrong}},
+    )
+    fitted = recovery_study(given, resamples=20).thresholds["look"]
+    assert fitted == (None if threshold is None else pytest.approx(threshold))
+
+
 def test_a_set_without_pictures_on_a_half_has_no_row_there() -> None:
     """Few pictures of nobody, all of one half, end no study that took hours."""
     given = sets()

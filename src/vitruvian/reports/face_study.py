@@ -137,15 +137,17 @@ def recovery_study(
 
     Args:
         sets: Detections.
-        shipped: Thresholds of looks that have one, from other photographs; the others' are fitted on the even half.
+        shipped: Thresholds of looks that have one, from other photographs; the others' are fitted on the even half of
+            the levels and of sets that show nobody.
         alone: Detectors among ``sets.others`` that are compared at equal precision too.
         resamples: Bootstrap draws of photographs.
     """
     passes = sets.passes()
-    fitted = fit_second_thresholds(_half(passes, odd=False), WHOLE_FACE, WANTED)
-    thresholds = {**fitted, **(shipped or {})}
-    other_half = _half(passes, odd=True)
     levels = _levels(sets)
+    half, other_half = (_half(passes, odd) for odd in (False, True))
+    # As for the shipped ones: where precision is known, each photograph once. In crowds it is only a lower bound.
+    fitted_on = {name: each for name, each in half.items() if name in levels or not _has_faces(each.truth)}
+    thresholds = {**fit_second_thresholds(fitted_on, WHOLE_FACE, WANTED), **(shipped or {})}
     everything = _together(passes, levels)
     counted = {**other_half, "all levels": _together(other_half, levels)}
     if shipped:
@@ -161,6 +163,10 @@ def recovery_study(
         ways[name] = pool([(sets.truth[n], sets.others[name][n]) for n in levels])[1]
     equal = compare_at_precision(truth, ways, WHOLE_FACE, WANTED, resamples=resamples)
     return RecoveryStudy("faces-second-look", "vitruvian", (), recovered, thresholds, equal)
+
+
+def _has_faces(truth: Dataset) -> bool:
+    return any(picture.annotations for picture in truth.pictures)
 
 
 def _half(passes: Mapping[str, Passes], odd: bool) -> dict[str, Passes]:
