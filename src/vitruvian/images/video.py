@@ -25,7 +25,7 @@ from vitruvian.images.resize import resize
 if TYPE_CHECKING:
     import av
 
-VIDEO_SUFFIXES = frozenset((".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg"))
+VIDEO_SUFFIXES = frozenset((".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".mts", ".m2ts", ".3gp"))
 """Suffixes (lower case) of what is read as a video."""
 
 VIDEO_LIMITS = Limits(max_pixels=8192 * 8192, max_bytes=256 * 2**30)
