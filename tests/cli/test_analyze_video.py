@@ -269,8 +269,7 @@ def test_when_nobody_reads_standard_output_any_more_it_ends(clip: Path, monkeypa
 
     monkeypatch.setattr(Scene, "to_json", closed)
     result = run("analyze", clip, sample_picture(), "--every", 6)
-    assert result.exit_code == 2
-    assert result.stderr.splitlines() == ["error: [Errno 32] Broken pipe"]
+    assert (result.exit_code, result.stderr) == (1, "")
 
 
 def test_in_python_scenes_come_one_by_one(clip: Path, tmp_path: Path) -> None:

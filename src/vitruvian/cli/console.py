@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, ParamSpec
 
 import typer
@@ -27,7 +27,8 @@ def guarded(verb: Callable[_P, None]) -> Callable[_P, None]:
         try:
             verb(*args, **kwargs)
         except BrokenPipeError:  # nobody reads the output any more, as after "| head"
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is flushed at the end
+            with suppress(OSError):  # what is left is flushed at the end, to nowhere
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None
         except (ValueError, OSError) as error:
             # Every error class of the toolkit is a ValueError; files that cannot be reached raise OSError.
