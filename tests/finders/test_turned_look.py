@@ -194,6 +194,14 @@ def test_a_head_with_several_unsure_faces_is_looked_at_once() -> None:
     assert len(faces) == 1
 
 
+def test_of_heads_around_a_face_the_smallest_is_its_own() -> None:
+    around = (100.0, 60.0, 540.0, 560.0)
+    _, (face,), _ = look(
+        2, ("Human head", around, 0.4), ("Human head", HEAD, 0.3), ("whole face", (210, 260, 310, 360), 0.5)
+    )
+    assert face.box == pytest.approx(FACES[2], abs=2.5)
+
+
 def test_a_face_ends_where_the_picture_does() -> None:
     pixels, head = picture(2, (0.0, 240.0, 120.0, 380.0)), ("Human head", (0.0, 240.0, 120.0, 380.0), 0.8)
     _, faces, _ = TurnedLook(cast(Detector, UprightFaces(wider=6)), THRESHOLDS)(pixels, (SIDE, SIDE), found(head), [])
