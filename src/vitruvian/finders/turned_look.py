@@ -35,8 +35,8 @@ SURE = 0.65
 have less, of those in everyday scenes as they are 0.4."""
 FAINT = {HEAD: 0.25, WHOLE_FACE: 0.2}
 """Scores from which a face in a head is looked at though neither is sure."""
-LEAST_SCORE = 0.5
-"""Of a turned face, in both looks."""
+GLANCED, LEAST_SCORE = 0.5, 0.6
+"""Scores of a turned face, small and in the proper look. With 0.5 in both, some faces under covers were taken for such."""
 CLEARLY = 0.1
 """By how much it must be surer than what is seen of the face as it is."""
 SMALLEST = 40.0
@@ -151,7 +151,7 @@ class TurnedLook:
             rows = slice(3 * i, 3 * i + 3)
             inside = _holds(square.boxes_to_crop(head)[None], boxes[rows, :, self._face])[0]
             best = np.where(inside, scores[rows, :, self._face], 0.0).max(axis=1)
-            result.append(1 + int(best.argmax()) if best.max() >= LEAST_SCORE else 0)
+            result.append(1 + int(best.argmax()) if best.max() >= GLANCED else 0)
         return result
 
     def _look(self, picture: NDArray[np.uint8], head: NDArray[np.float64], turn: int) -> Detections | None:
