@@ -72,7 +72,7 @@ def main(data: Path) -> None:
     everyday = Dataset.load(data / "pascal" / "val.json")
     everyday = everyday.map(lambda picture: picture if HEAD in picture.exhaustive else None)
     for name, analyzer in (
-        ("first pass", Analyzer(recover=False)),
+        ("first pass", Analyzer(recover=False, turned=False)),
         ("with second look", Analyzer()),
         ("with hidden faces", Analyzer(hidden_faces=True)),
     ):

@@ -72,8 +72,8 @@ def said_to_be_turned(dataset: Dataset, analyzer: Analyzer) -> str:
 
 def main(data: Path) -> None:
     """Print all of it."""
-    analyzers = dict(zip(WAYS, (Analyzer(recover=False), Analyzer(), Analyzer()), strict=True))
-    analyzers["without turning"].turned_look = None
+    options = ({"recover": False, "turned": False}, {"turned": False}, {})
+    analyzers = {way: Analyzer(**chosen) for way, chosen in zip(WAYS, options, strict=True)}
     faces68 = with_facial_parts(Dataset.load(data / "faces68" / "val.json", exhaustive="none"))
     masks = Dataset.load(data / "masks" / "val.json")
     masks = rename_labels(masks, dict.fromkeys(masks.labels, WHOLE_FACE))

@@ -297,6 +297,8 @@ def test_faint_faces_lie_in_the_picture_as_it_is() -> None:
     ]
 
 
-def test_without_recovery_nothing_is_turned() -> None:
+def test_turning_goes_without_the_second_look_and_can_be_left_out() -> None:
     pixels = np.ascontiguousarray(np.rot90(read_picture(sample_picture()), 2))
-    assert all(face.found_by == "first_pass" for face in Analyzer(threads=1, recover=False).analyze(pixels).faces)
+    assert [face.found_by for face in Analyzer(threads=1, recover=False).analyze(pixels).faces] == ["recovery"]
+    scene = Analyzer(threads=1, recover=False, turned=False).analyze(pixels)
+    assert all(face.found_by == "first_pass" for face in scene.faces)

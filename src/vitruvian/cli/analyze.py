@@ -52,8 +52,14 @@ def analyze(
         bool | None,
         typer.Option(
             "--recover/--no-recover",
-            help="Look again for missed and turned faces; by default with the model that ships.",
+            help="Look again, in the activation maps, for missed faces; by default with the model that ships.",
             show_default=False,
+        ),
+    ] = None,
+    turned: Annotated[
+        bool | None,
+        typer.Option(
+            "--turned/--no-turned", help="Turn what may lie on its side or upside down; on.", show_default=False
         ),
     ] = None,
     hidden_faces: Annotated[
@@ -86,7 +92,9 @@ def analyze(
     if out is not None and out.exists() and not out.is_dir():
         raise typer.BadParameter(f"--out {out} is a file, not a folder")
     pictures, videos, failures = _files(paths, out, format)
-    analyzer = Analyzer(model, threshold, wanted, device, size, threads, recover=recover, hidden_faces=hidden_faces)
+    analyzer = Analyzer(
+        model, threshold, wanted, device, size, threads, recover=recover, turned=turned, hidden_faces=hidden_faces
+    )
     if videos:
         failures += _videos(analyzer, videos, out, format, draw, every, one_face, overwrite)
     if out is None:

@@ -154,7 +154,8 @@ def _request(run: VideoRun, path: Path) -> str:
     again = analyzer.second_look
     second = None if again is None else (again.card, again.threshold)
     seen = (analyzer.detector.card.sha256, analyzer.detector.size, analyzer.thresholds)
-    return request_key(path, os.fspath(path), __version__, run.every, *seen, second, analyzer.hidden_faces)
+    looks = (second, analyzer.turned_look is not None, analyzer.hidden_faces)
+    return request_key(path, os.fspath(path), __version__, run.every, *seen, *looks)
 
 
 def _stored(scenes: Path) -> Iterator[Scene]:

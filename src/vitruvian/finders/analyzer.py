@@ -24,7 +24,8 @@ from vitruvian.finders.witnesses import HEAD
 from vitruvian.images import Limits, read_reduced
 from vitruvian.scene import Box, Evidence, Face, Part, Scene
 from vitruvian.scene.converters import detections
-from vitruvian.scene.turn import turned, turned_box
+from vitruvian.scene.turn import turned as turned_scene
+from vitruvian.scene.turn import turned_box
 from vitruvian.taxonomy import WHOLE_FACE
 from vitruvian.zoo import DEFAULT_MODEL, ModelError, find_model, find_second_look
 
@@ -50,14 +51,15 @@ class Analyzer:
         threads: CPU threads; 0 leaves the choice to onnxruntime.
         limits: Largest file and picture to accept.
         recover: Look again, in the activation maps, for faces that the first pass is not sure of
-            (:mod:`vitruvian.finders.recovery`), and turn what may lie on its side or upside down
-            (:mod:`vitruvian.finders.turned_look`); such faces say so in ``found_by`` and name their evidence. None does
-            so where a model ships that was taught on the maps of this one.
+            (:mod:`vitruvian.finders.recovery`); they say so in ``found_by`` and name their evidence. None does so where
+            a model ships that was taught on the maps of this one.
+        turned: Turn what may lie on its side or upside down (:mod:`vitruvian.finders.turned_look`); faces found so say
+            it in the same way. None does so where the model knows heads and whole faces.
         hidden_faces: For every head without a face, report where its face would be: it may be turned away or buried in
             a pillow. For who blurs faces, or has to know that one is not in view; its evidence says so.
 
     Raises:
-        ModelError, DeviceError: when the model cannot be loaded, or finds no heads to look for hidden faces in.
+        ModelError, DeviceError: when the model cannot be loaded, or finds no heads to look for hidden or turned faces in.
         LabelError: for a label that the model does not have, or labels that are one text.
         ValueError: for a threshold outside 0..1, or a size below 0.
 
@@ -77,11 +79,13 @@ class Analyzer:
         threads: int = 0,
         limits: Limits = Limits(),
         recover: bool | None = None,
+        turned: bool | None = None,
         hidden_faces: bool = False,
     ) -> None:
         self.detector = Detector(find_model(model), device, threads, size)
         self.hidden_faces = hidden_faces
-        if hidden_faces and not {HEAD, WHOLE_FACE} <= set(self.detector.names):
+        knows_both = {HEAD, WHOLE_FACE} <= set(self.detector.names)
+        if (hidden_faces or turned) and not knows_both:
             raise ModelError(f"model {self.detector.card.name!r} does not know both {HEAD!r} and {WHOLE_FACE!r}")
         self.second_look: SecondLook | None = None
         reader = None if recover is False else find_second_look(self.detector.card)
@@ -104,7 +108,7 @@ class Analyzer:
         if self.second_look is not None and WHOLE_FACE in threshold:
             self.second_look.threshold = self.face_threshold
         self.turned_look: TurnedLook | None = None
-        if self.second_look is not None and HEAD in known:
+        if turned or (turned is None and knows_both):
             self.turned_look = TurnedLook(self.detector, self.thresholds)
         self.labels = frozenset(labels) if labels is not None else frozenset(known)
         self.limits = limits
@@ -150,7 +154,7 @@ class Analyzer:
             other, fainter, _ = self._see(np.rot90(pixels, quarters), size, name, faintest, None)
             if _certainty(other) > _certainty(scene):
                 faces = (seen_turned(face) if face.found_by == "first_pass" else face for face in other.faces)
-                scene = turned(replace(other, faces=tuple(faces)), -quarters)
+                scene = turned_scene(replace(other, faces=tuple(faces)), -quarters)
                 faint = tuple(replace(face, box=turned_box(face.box, *size, -quarters)) for face in fainter)
         return scene, faint
 

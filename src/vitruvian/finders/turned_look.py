@@ -36,7 +36,7 @@ have less, of those in everyday scenes as they are 0.4."""
 FAINT = {HEAD: 0.25, WHOLE_FACE: 0.2}
 """Scores from which a face in a head is looked at though neither is sure."""
 GLANCED, LEAST_SCORE = 0.5, 0.6
-"""Scores of a turned face, small and in the proper look. With 0.5 in both, some faces under covers were taken for such."""
+"""Scores of a turned face, small and in the proper look: with 0.5 in both, some covered faces were taken for such."""
 CLEARLY = 0.1
 """By how much it must be surer than what is seen of the face as it is."""
 SMALLEST = 40.0
