@@ -59,7 +59,7 @@ class Analyzer:
             a pillow. For who blurs faces, or has to know that one is not in view; its evidence says so.
 
     Raises:
-        ModelError, DeviceError: when the model cannot be loaded, or knows no heads where hidden or turned faces are wanted.
+        ModelError, DeviceError: when the model cannot be loaded, or knows no heads and faces for what is wanted.
         LabelError: for a label that the model does not have, or labels that are one text.
         ValueError: for a threshold outside 0..1, or a size below 0.
 
