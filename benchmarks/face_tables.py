@@ -81,7 +81,8 @@ def tables(contestants: Sequence[Contestant], sets: Sets, resamples: int) -> lis
             compared = compare_at_precision(truth, detectors, precision=PRECISION, resamples=resamples)
             without_first = dict(list(detectors.items())[1:])  # for the gains over vitruvian's second look
             further = compare_at_precision(truth, without_first, precision=PRECISION, resamples=resamples)
-            result += [*_compared(compared), _gains(further)]
+            own, gains, shared = _compared(compared)
+            result += [own, gains, _gains(further), shared]
             result.append(_defaults(contestants, rates))
             result.append(_points(contestants, pictures, found))
         else:

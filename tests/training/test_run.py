@@ -220,7 +220,7 @@ def test_export_writes_the_average(run: Path, model: ModelFile, tmp_path: Path) 
     assert said == f"{model.card.name}, share 1, sha256 {model.card.sha256}"
     refused = CliRunner().invoke(app, [*words[:-1], str(tmp_path / "none.onnx")])
     assert refused.exit_code != 0
-    assert "none.json: cannot read the model's card" in refused.output
+    assert "none.onnx: no such model file" in refused.output
 
 
 def test_a_model_of_another_architecture_is_refused(recipe: Recipe, model: ModelFile, tmp_path: Path) -> None:
